@@ -1,0 +1,103 @@
+# Every command that a person needs. `make` alone prints them.
+#
+#   PYTHON      the interpreter that .venv is made from     make html PYTHON=python3.13
+#   SPHINXOPTS  more options for Sphinx                     make html SPHINXOPTS=-v
+#   PORT        where `make serve` and `make live` listen   make serve PORT=9000
+
+PYTHON     ?= python3
+SPHINXOPTS ?=
+PORT       ?= 8000
+
+BIN    := .venv/bin/python
+# In parallel; with -T a failing cell is shown with its error.
+SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
+# Everything read again, every unknown reference and every warning an error, all of them shown.
+STRICT := -E -n -W --keep-going
+CODE   := conf.py rnn_src tests book/_ext book/_kernel
+
+.DEFAULT_GOAL := help
+.PHONY: help html live serve test lint pytest doctest strict linkcheck reproducible lock clean \
+        clean-cache
+
+help:  ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+
+# --- The environment -------------------------------------------------------------------------
+
+# One sentence for each Python that cannot work, before anything is made. Every install starts
+# from nothing, so what an interrupted one left behind is removed by the next.
+.venv/ready: requirements.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "This book needs Python 3.11 or newer: install it, or name one with PYTHON=."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "This book needs Python 3.11 or newer, and $(PYTHON) is older:" \
+	       "install one, or name one with PYTHON=."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make environments: install its venv module" \
+	       "(on Debian and Ubuntu the package python3-venv)."; exit 1; }
+	@echo "Installing the locked packages into .venv, once."
+	@rm -rf .venv && $(PYTHON) -m venv .venv && \
+	  $(BIN) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt || { \
+	  rm -rf .venv; echo "The install failed; the reason is above."; exit 1; }
+	@touch $@
+
+# --- Reading and writing ---------------------------------------------------------------------
+
+html: .venv/ready  ## build the book; only what changed is built again
+	@$(SPHINX) . _build/html
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+live: .venv/ready  ## build and serve the book, again at every save
+	@$(BIN) -m sphinx_autobuild -j auto $(SPHINXOPTS) --port $(PORT) --watch rnn_src \
+	  --ignore '$(CURDIR)/_build/*' --ignore '$(CURDIR)/.venv/*' . _build/html
+
+serve: html  ## build the book and serve it on this computer
+	@$(BIN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+# --- Checks ----------------------------------------------------------------------------------
+
+test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, strict
+
+lint: .venv/ready  ## check style and format with ruff
+	@$(BIN) -m ruff check $(CODE)
+	@$(BIN) -m ruff format --check $(CODE)
+
+pytest: .venv/ready  ## run the tests, and the examples of the package
+	@$(BIN) -m pytest
+
+doctest: .venv/ready  ## run the examples that the pages show
+	@$(SPHINX) -q -b doctest . _build/doctest
+
+strict: .venv/ready  ## build the book with every warning an error
+	@$(SPHINX) -q $(STRICT) . _build/strict
+
+linkcheck: .venv/ready  ## ask every cited address whether it answers (needs the network)
+	@$(SPHINX) -b linkcheck . _build/linkcheck
+
+# Only the page of execution times reads the clock. Sphinx's own notes are no part of the book.
+CLOCK := -x timings.html -x .doctrees
+reproducible: .venv/ready  ## build twice from nothing and compare every byte
+	@rm -rf _build/twice
+	@for build in a b; do \
+	  $(SPHINX) -q -D nb_execution_cache_path=$(CURDIR)/_build/twice/$$build/cache \
+	    . _build/twice/$$build/html || exit 1; done
+	@diff -rq $(CLOCK) _build/twice/a/html _build/twice/b/html
+	@echo "Two cold builds are byte-equal."
+
+# --- Upkeep ----------------------------------------------------------------------------------
+
+# uv makes one lock for every Python from 3.11 on; readers need only pip. Hashes pin the files,
+# and no index is named, so pip asks whichever the reader has set.
+lock:  ## compile requirements.in into requirements.txt
+	@rm -rf _build/lock && $(PYTHON) -m venv _build/lock
+	@_build/lock/bin/python -m pip install -q uv
+	@_build/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --only-binary :all: --no-emit-index-url \
+	  --custom-compile-command "make lock" requirements.in -o requirements.txt
+	@rm -rf _build/lock
+
+clean:  ## remove what was built, but keep the results of executed cells
+	@find _build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} + 2>/dev/null || true
+
+clean-cache:  ## remove the results of executed cells too
+	@rm -rf _build

@@ -1,0 +1,63 @@
+"""The rules of this book that no library holds."""
+
+import json
+from pathlib import Path
+
+from docutils import nodes
+from jupyter_cache import get_cache
+from sphinx.errors import ExtensionError
+
+
+def create_cache(app, config):
+    """Create the cache's database before parallel workers race to do so."""
+    Path(config.nb_execution_cache_path).mkdir(parents=True, exist_ok=True)
+    get_cache(config.nb_execution_cache_path).db  # noqa: B018 (reading it creates it)
+
+
+def ancestors(node):
+    while node := node.parent:
+        yield node
+
+
+def require_texts(app, doctree):
+    """Stop any build at an image without alt text, or a drawn figure without name or caption."""
+    for image in doctree.findall(nodes.image):
+        alt, uri = image.get("alt", "").strip(), image["uri"]
+        missing = [] if alt and Path(alt).name != Path(uri).name else ["alt text"]
+        figure = next((n for n in ancestors(image) if isinstance(n, nodes.figure)), None)
+        if any(n.get("nb_element") for n in ancestors(image) if isinstance(n, nodes.container)):
+            missing += [] if figure and figure["names"] else ["name"]
+            missing += [] if figure and list(figure.findall(nodes.caption)) else ["caption"]
+        if missing:
+            name = figure["names"][0] if figure and figure["names"] else uri
+            texts = " and no ".join(missing)
+            raise ExtensionError(f"{app.env.docname}: the figure {name} has no {texts}")
+
+
+def offer_notebook(app, pagename, templatename, context, doctree):
+    """Put the executed notebook of a page behind the theme's download button."""
+    source = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
+    if doctree is not None and source.exists():
+        notebook = json.loads(source.read_text(encoding="utf-8"))
+        for number, cell in enumerate(notebook["cells"]):
+            cell["id"] = f"cell-{number}"  # they are random, and builds must be equal
+        target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
+        context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def skip_fields(app, what, name, obj, skip, options):
+    """Leave out the fields of a NamedTuple: its docstring already lists them, with shapes."""
+    return True if type(obj).__name__ == "_tuplegetter" else None
+
+
+def setup(app):
+    app.connect("config-inited", create_cache)
+    app.connect("doctree-read", require_texts)
+    app.connect("autodoc-skip-member", skip_fields)
+    app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
+    # This extension numbers chapters after the workers are done, but forgets to say so.
+    app.setup_extension("sphinx_multitoc_numbering")
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,13 @@
+"""The cells of the book, one file each, and the registry `CELLS` that names them.
+
+A new cell is one file with a `Cell` record and one line below. The tests run over `CELLS`, so they
+pick it up.
+"""
+
+from rnn_src.cells.base import Cell
+from rnn_src.cells.rnn import RNN, RNN_RELU, RNNParams
+
+__all__ = ["CELLS", "Cell", "RNNParams"]
+
+#: Every cell by name.
+CELLS = {cell.name: cell for cell in (RNN, RNN_RELU)}

@@ -1,0 +1,544 @@
+"""What a page shows: arrays drawn onto axes, and the numbers quoted in its text.
+
+Only chapters import this module, it imports nothing of the package, and nothing here computes a
+result. One look for the whole book: theory is dashed, measurement is solid, a model keeps its
+colour in every chapter (`COLORS`), and curves are labelled where they end.
+"""
+
+import numbers
+
+import matplotlib.pyplot as plt  # noqa: F401 (the doctests draw with it)
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+__all__ = [
+    "COLORS",
+    "STYLE",
+    "end_label",
+    "heat",
+    "level",
+    "measured",
+    "predicted",
+    "quote",
+    "seeds",
+    "spectrum",
+    "text_strip",
+    "unrolled",
+]
+
+#: What each colour means, in every chapter. The hues are those of Okabe and Ito (2008), safe for
+#: colour-blind readers.
+COLORS = {
+    "rnn": "#0072B2",
+    "relu": "#56B4E9",
+    "gru": "#009E73",
+    "lstm": "#D55E00",
+    "window": "#CC79A7",
+    "bag": "#E69F00",
+    "wrong": "#D55E00",
+    "theory": "#000000",
+    "chance": "#767676",
+}
+
+#: Matplotlib settings of every figure.
+STYLE = {
+    "figure.figsize": (6.4, 3.6),
+    "figure.constrained_layout.use": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e6e6e6",
+    "font.size": 10.5,
+    "lines.linewidth": 1.8,
+    "image.cmap": "RdBu_r",
+}
+
+
+def _line(x, y):
+    """Two one-dimensional arrays of one length."""
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if x.ndim != 1 or x.shape != y.shape or x.size == 0:
+        raise ValueError(
+            f"x and y must be one-dimensional and equally long, got {x.shape} and {y.shape}"
+        )
+    return x, y
+
+
+def _matrix(name, values, dimensions=2):
+    """A finite array of that many dimensions."""
+    values = np.asarray(values, dtype=float)
+    if values.ndim != dimensions or values.size == 0 or not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite, of {dimensions} dimensions, got {values.shape}")
+    return values
+
+
+def _limit(limit):
+    if not limit > 0:
+        raise ValueError(f"limit must be above 0, got {limit!r}")
+    return limit
+
+
+def quote(**values):
+    """Hand computed numbers to the text of the page, where ``{glue:text}`` puts them.
+
+    Parameters
+    ----------
+    **values
+        Finite numbers by the name that the text calls them.
+
+    Raises
+    ------
+    ValueError
+        If a number is NaN or infinite.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> quote(loss=float("nan"))
+    Traceback (most recent call last):
+    ...
+    ValueError: loss must be finite, got nan
+    """
+    from myst_nb import glue
+
+    for name, value in values.items():
+        if not np.isfinite(value):
+            raise ValueError(f"{name} must be finite, got {value}")
+        kind = int if isinstance(value, numbers.Integral) else float
+        glue(name, kind(value), display=False)
+
+
+def end_label(ax, x, y, label, color, dx=6, dy=0):
+    """Write a curve's name beside its last point.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x, y : float
+        The point, in data units.
+    label : str
+        What to write.
+    color : str
+        A colour.
+    dx, dy : float
+        Offset in points.
+
+    Raises
+    ------
+    TypeError
+        If `label` is not a string.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> end_label(ax, 1.0, 2.0, "here", COLORS["rnn"])
+    >>> ax.texts[0].get_text()
+    'here'
+    """
+    if not isinstance(label, str):
+        raise TypeError(f"label must be a string, got {label!r}")
+    ax.annotate(
+        label,
+        (x, y),
+        (dx, dy),
+        textcoords="offset points",
+        color=color,
+        va="center",
+        annotation_clip=False,
+    )
+
+
+def predicted(ax, x, y, label="", color=COLORS["theory"], **place):
+    """Draw what theory says: a dashed line.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x, y : (N,) array
+        The curve.
+    label : str
+        Written at its end.
+    color : str
+        A colour; black if not given.
+    **place
+        `dx`, `dy` of `end_label`.
+
+    Raises
+    ------
+    ValueError
+        If `x` and `y` are not one-dimensional and equally long.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> predicted(ax, [1, 2], [3, 4], "theory")
+    >>> ax.lines[0].get_linestyle()
+    '--'
+    """
+    x, y = _line(x, y)
+    ax.plot(x, y, "--", color=color, zorder=4, lw=1.5)
+    if label:
+        end_label(ax, x[-1], y[-1], label, color, **place)
+
+
+def measured(ax, x, y, label="", color=COLORS["rnn"], marker="", **place):
+    """Draw what was measured: a solid line.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x, y : (N,) array
+        The curve.
+    label : str
+        Written at its end.
+    color : str
+        A colour of `COLORS`.
+    marker : str
+        A Matplotlib marker; none if not given.
+    **place
+        `dx`, `dy` of `end_label`.
+
+    Raises
+    ------
+    ValueError
+        If `x` and `y` are not one-dimensional and equally long.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> measured(ax, [1, 2], [3, 4], "measurement")
+    >>> ax.lines[0].get_linestyle()
+    '-'
+    """
+    x, y = _line(x, y)
+    ax.plot(x, y, "-", color=color, marker=marker, ms=4)
+    if label:
+        end_label(ax, x[-1], y[-1], label, color, **place)
+
+
+def seeds(ax, x, runs, label="", color=COLORS["rnn"], **place):
+    """Draw repeated runs: a dot for each seed and a line through the medians.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : (N,) array
+        Where the runs were made.
+    runs : (N, seeds) array
+        One result for each place and seed.
+    label : str
+        Written at the line's end.
+    color : str
+        A colour of `COLORS`.
+    **place
+        `dx`, `dy` of `end_label`.
+
+    Raises
+    ------
+    ValueError
+        If `runs` has not one row for each place.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> seeds(ax, [1, 2], [[0.1, 0.3, 0.2], [0.5, 0.4, 0.9]])
+    >>> ax.lines[-1].get_ydata().tolist()
+    [0.2, 0.5]
+    """
+    x, runs = np.asarray(x, dtype=float), np.asarray(runs, dtype=float)
+    if runs.ndim != 2 or len(runs) != len(x):
+        raise ValueError(f"runs must be ({len(x)}, seeds), one row a place, got {runs.shape}")
+    ax.plot(x, runs, "o", color=color, ms=4, alpha=0.45, mew=0)
+    measured(ax, x, np.median(runs, axis=1), label, color, **place)
+
+
+def level(ax, y, label, color=COLORS["chance"], at=0.01):
+    """Draw a horizontal dashed line, such as a baseline, with its name above it.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    y : float
+        Its height.
+    label : str
+        Written above the line.
+    color : str
+        A colour.
+    at : float
+        Where the name starts, as a share of the axes' width.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not a number.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> level(ax, 0.25, "chance")
+    >>> ax.texts[0].get_text()
+    'chance'
+    """
+    _matrix("y", y, 0)
+    ax.axhline(y, ls="--", lw=1.3, color=color, zorder=1)
+    ax.annotate(
+        label, (at, y), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
+        color=color, fontsize=9.5,
+    )  # fmt: skip
+
+
+def heat(ax, values, xlabels=None, ylabels=None, limit=1.0, bar=""):
+    """Draw a matrix as colours, red above 0 and blue below.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    values : (rows, columns) array
+        What to show.
+    xlabels, ylabels : list of str, optional
+        One for each column or row.
+    limit : float
+        The value of the darkest colours, above 0.
+    bar : str
+        Label of the colour bar.
+
+    Raises
+    ------
+    ValueError
+        If `values` is not a matrix or `limit` is not above 0.
+
+    Notes
+    -----
+    Used in :ref:`ch-memory`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> heat(ax, np.eye(2), xlabels=["a", "b"])
+    >>> [text.get_text() for text in ax.get_xticklabels()]
+    ['a', 'b']
+    """
+    values, limit = _matrix("values", values), _limit(limit)
+    image = ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
+    ax.grid(False)
+    if xlabels is not None:
+        ax.set_xticks(range(values.shape[1]), xlabels)
+    if ylabels is not None:
+        ax.set_yticks(range(values.shape[0]), ylabels)
+    ax.figure.colorbar(image, ax=ax, label=bar, pad=0.02)
+
+
+def spectrum(ax, W, label="", color=COLORS["rnn"]):
+    """Draw the eigenvalues of a matrix in the complex plane, with the unit circle dashed.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    W : (H, H) array
+        A real matrix.
+    label : str
+        Title of the axes.
+    color : str
+        A colour of `COLORS`.
+
+    Raises
+    ------
+    ValueError
+        If `W` is not a square matrix.
+
+    Notes
+    -----
+    Used in :ref:`ch-cell`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> spectrum(ax, np.eye(3), "identity")
+    >>> ax.get_title()
+    'identity'
+    """
+    W = _matrix("W", W)
+    if W.shape[0] != W.shape[1]:
+        raise ValueError(f"W must be square, got {W.shape}")
+    around = np.exp(2j * np.pi * np.linspace(0, 1, 200))
+    values = np.linalg.eigvals(W)
+    ax.plot(around.real, around.imag, "--", color=COLORS["theory"], lw=1)
+    ax.plot(values.real, values.imag, "o", color=color, ms=3, alpha=0.7, mew=0)
+    ax.set(title=label, aspect="equal", xlim=(-1.25, 1.25), ylim=(-1.25, 1.25))
+    ax.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+
+
+def text_strip(ax, text, values, columns=48, limit=8.0, bar=""):
+    """Draw text on a grid, each character on a square coloured by its value.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    text : str
+        The characters.
+    values : (len(text),) array
+        One value a character, from 0 (white) to `limit` (dark).
+    columns : int
+        Characters a row.
+    limit : float
+        The value of the darkest colour, above 0.
+    bar : str
+        Label of the colour bar.
+
+    Raises
+    ------
+    ValueError
+        If there is not one value for each character, or `columns` or `limit` is not above 0.
+
+    Notes
+    -----
+    Used in :ref:`ch-sequences`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> text_strip(ax, "ab", [0.5, 4.0])
+    >>> [t.get_text() for t in ax.texts]
+    ['a', 'b']
+    """
+    values = np.asarray(values, dtype=float)
+    if not text or values.shape != (len(text),):
+        raise ValueError(f"values must be ({len(text)},), one a character, got {values.shape}")
+    limit = _limit(limit)
+    if not isinstance(columns, int) or columns < 1:
+        raise ValueError(f"columns must be an integer of at least 1, got {columns!r}")
+    rows = -(-len(text) // columns)
+    grid = np.full(rows * columns, np.nan)
+    grid[: len(text)] = values
+    image = ax.imshow(
+        grid.reshape(rows, columns), cmap="Oranges", vmin=0, vmax=limit, aspect="auto"
+    )
+    for k, symbol in enumerate(text):
+        shade = "white" if values[k] > 0.7 * limit else "black"
+        ax.text(
+            k % columns,
+            k // columns,
+            symbol,
+            ha="center",
+            va="center",
+            color=shade,
+            family="monospace",
+        )
+    ax.axis("off")
+    ax.figure.colorbar(image, ax=ax, label=bar, pad=0.02)
+
+
+def unrolled(ax, x, states, outputs=None, limit=1.0, digits=2):
+    """Draw a network unrolled in time, each unit coloured by the value it really had.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    x : (T, D) array
+        Inputs of one sequence.
+    states : (T+1, H) array
+        Its states, the first before any input.
+    outputs : (T, O) array, optional
+        Its outputs.
+    limit : float
+        The value of the darkest colours, above 0.
+    digits : int
+        Decimals of the printed numbers.
+
+    Raises
+    ------
+    ValueError
+        If there is not one more state than inputs.
+
+    Notes
+    -----
+    Used in :ref:`ch-cell`.
+
+    Examples
+    --------
+    >>> _, ax = plt.subplots()
+    >>> unrolled(ax, np.ones((2, 1)), np.zeros((3, 2)))
+    >>> len(ax.texts) > 5
+    True
+    """
+    x, states, limit = _matrix("x", x), _matrix("states", states), _limit(limit)
+    if len(states) != len(x) + 1:
+        raise ValueError(f"states must have T + 1 = {len(x) + 1} rows, got {len(states)}")
+
+    def arrow(start, end, label, dx, dy):
+        ax.add_patch(
+            FancyArrowPatch(
+                start, end, arrowstyle="-|>", mutation_scale=11, color="#555555", lw=1.2
+            )
+        )
+        middle = np.mean([start, end], axis=0)
+        ax.text(middle[0] + dx, middle[1] + dy, label, ha="center", va="center", fontsize=10)
+
+    def column(t, bottom, values, name):
+        """A stack of unit squares with their numbers; returns its lower and upper ends."""
+        for k, value in enumerate(values):
+            shade = colormaps["RdBu_r"](0.5 + 0.5 * np.clip(value / limit, -1, 1))
+            low = bottom + 0.42 * k
+            ax.add_patch(
+                FancyBboxPatch(
+                    (t - 0.27, low), 0.54, 0.36, "round,pad=0.02", fc=shade, ec="#555555"
+                )
+            )
+            dark = abs(value) > 0.7 * limit
+            ax.text(
+                t, low + 0.18, f"{round(value, digits) + 0.0:.{digits}f}", ha="center", va="center", fontsize=8.5,
+                color="white" if dark else "black",
+            )  # fmt: skip
+        top = bottom + 0.42 * len(values)
+        ax.text(t - 0.34, (bottom + top) / 2, name, ha="right", va="center", fontsize=10.5)
+        return bottom - 0.05, top
+
+    T, gap = len(x), 0.75
+    above = 0.42 * x.shape[1] + gap
+    higher = above + 0.42 * states.shape[1] + gap
+    middle = above + 0.21 * states.shape[1]
+    for t in range(T + 1):
+        low, high = column(1.6 * t, above, states[t], f"$h_{{{t}}}$")
+        if t:
+            _, top = column(1.6 * t, 0, x[t - 1], f"$x_{{{t}}}$")
+            arrow((1.6 * t, top), (1.6 * t, low), "$U$", 0.13, 0)
+            arrow((1.6 * t - 1.29, middle), (1.6 * t - 0.68, middle), "$W$", 0, 0.2)
+            if outputs is not None:
+                bottom, _ = column(1.6 * t, higher, np.asarray(outputs)[t - 1], f"$o_{{{t}}}$")
+                arrow((1.6 * t, high), (1.6 * t, bottom), "$V$", 0.13, 0)
+    ax.set(xlim=(-0.8, 1.6 * T + 0.5), ylim=(-0.2, higher + 1.0 if outputs is not None else higher))
+    ax.axis("off")

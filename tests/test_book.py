@@ -1,0 +1,347 @@
+"""The promises of the book.
+
+The first half builds a tiny book with the real settings and plants a fault in it. The second
+half reads the sources of the real book.
+"""
+
+import ast
+import filecmp
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+FIGURE = """\
+import matplotlib.pyplot as plt
+fig, ax = plt.subplots()
+ax.plot([1, 0]);
+"""
+TEXTS = {"alt": "A line falls.", "name": "fig-fall", "caption": "It falls."}
+
+# --- A tiny book with the real settings ------------------------------------------------------
+
+
+def cell(source, alt=None, name=None, caption=None):
+    """A code cell; with the three texts, one that draws a figure."""
+    figure = {"image": {"alt": alt}, "figure": {"name": name, "caption": caption}}
+    figure = {kind: {k: v for k, v in texts.items() if v} for kind, texts in figure.items()}
+    figure = {kind: texts for kind, texts in figure.items() if texts}
+    options = f"---\n{yaml.safe_dump({'mystnb': figure})}---\n" if figure else ""
+    return f"```{{code-cell}} ipython3\n{options}{source}\n```\n"
+
+
+def tiny_book(root, *cells):
+    """Write a book of one chapter that holds these cells."""
+    for path in ("conf.py", "requirements.txt", "book/_ext", "book/_kernel", "book/_root"):
+        copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / path, root / path)
+    shutil.copytree(ROOT / "book/_static", root / "book/_static")
+    (root / "rnn_src").mkdir()
+    (root / "rnn_src/__init__.py").write_text("ANSWER = 41\n")
+    (root / "book/references.bib").touch()
+    (root / "book/index.md").write_text("# Tiny\n\n```{toctree}\n:numbered:\n\nchapter\n```\n")
+    head = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n# Chapter\n\n$h_t$\n\n"
+    (root / "book/chapter.md").write_text(head + "\n".join(cells))
+    return root
+
+
+def build(root, *options):
+    """Build the book's HTML on a machine with its own plotting backend; return code and log."""
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-T",
+        "-j",
+        "2",
+        *options,
+        root,
+        root / "_build/html",
+    ]
+    environment = os.environ | {"MPLBACKEND": "agg"}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment)
+    return run.returncode, run.stdout + run.stderr
+
+
+GOOD = (cell("import rnn_src\nprint('answer', rnn_src.ANSWER)"), cell(FIGURE, **TEXTS))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    root = tiny_book(tmp_path_factory.mktemp("one"), *GOOD)
+    code, log = build(root, "-n", "-W", "--keep-going")
+    assert code == 0, log
+    assert "Executed notebook" in log
+    shutil.copytree(root / "_build/html", root / "cold")
+    return root
+
+
+def test_second_build_executes_nothing(built):
+    code, log = build(built)
+    assert code == 0, log
+    assert "Executing notebook" not in log
+    assert "0 added, 0 changed, 0 removed" in log
+
+
+def test_two_cold_builds_are_byte_equal(built, tmp_path):
+    other = tiny_book(tmp_path / "other", *GOOD)
+    assert build(other)[0] == 0
+    first, second = built / "cold", other / "_build/html"
+    names = [
+        {p.relative_to(top).as_posix() for p in top.rglob("*") if p.is_file()}
+        for top in (first, second)
+    ]
+    names = [{n for n in part if not n.startswith(".doctrees/")} for part in names]
+    assert names[0] == names[1]
+    assert any(n.endswith(".svg") for n in names[0])
+    assert filecmp.cmpfiles(first, second, names[0], shallow=False)[1:] == ([], [])
+
+
+def test_edited_package_runs_the_chapter_again(tmp_path):
+    root = tiny_book(tmp_path / "book", GOOD[0])
+    page = root / "_build/html/book/chapter.html"
+    assert build(root)[0] == 0
+    assert "answer 41" in page.read_text()
+    (root / "rnn_src/__init__.py").write_text("ANSWER = 42\n")
+    assert build(root)[0] == 0
+    assert "answer 42" in page.read_text()
+
+
+FAULTS = {
+    "false claim": (cell("assert 1 + 1 == 3"), "AssertionError"),
+    "warning": (cell("import numpy as np\nnp.float64(1) / 0"), "RuntimeWarning"),
+    "deprecated": (
+        cell("import warnings\nwarnings.warn('old', DeprecationWarning)"),
+        "DeprecationWarning",
+    ),
+    "no alt": (cell(FIGURE, **(TEXTS | {"alt": None})), "has no alt text"),
+    "no name": (cell(FIGURE, **(TEXTS | {"name": None})), "has no name"),
+    "no caption": (cell(FIGURE, **(TEXTS | {"caption": None})), "has no caption"),
+    "image without alt": ("![](_static/readme-figure.svg)", "has no alt text"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_breaks_the_build_twice(fault, tmp_path):
+    source, message = FAULTS[fault]
+    root = tiny_book(tmp_path / "book", source)
+    for _ in range(2):
+        code, log = build(root)
+        assert code != 0
+        assert message in log
+
+
+# What a browser loads without being asked: not the target of an ordinary link.
+LOADED = re.compile(
+    r"""<(?:script|img|iframe|source|video|audio|embed|object)\b[^>]*\b(?:src|data)\s*=\s*["']?(?:https?:)?//"""
+    r"""|<link\b(?![^>]*\brel=["'](?:canonical|license|author|next|prev)["'])[^>]*\bhref\s*=\s*["']?(?:https?:)?//"""
+    r"""|url\(\s*["']?(?:https?:)?//|@import\s+["'](?:https?:)?//""",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize(
+    "text, asks",
+    [
+        ('<script src="https://cdn.example/a.js"></script>', True),
+        ('<link rel="stylesheet" href="//fonts.example/a.css">', True),
+        ("a { background: url(https://img.example/a.png) }", True),
+        ('<a href="https://doi.example/1">a paper</a>', False),
+        ('<script src="../_static/a.js"></script>', False),
+    ],
+)
+def test_the_scan_for_other_hosts_sees(text, asks):
+    assert bool(LOADED.search(text)) == asks
+
+
+def test_built_book_asks_no_other_host(built):
+    pages = [p for p in (built / "_build/html").rglob("*") if p.suffix in {".html", ".css"}]
+    asking = {p.name: m[0] for p in pages if (m := LOADED.search(p.read_text(errors="replace")))}
+    assert len(pages) > 5 and not asking
+    chapter = (built / "_build/html/book/chapter.html").read_text()
+    assert "tex-svg-full.js" in chapter and (built / "_build/html/_static/tex-svg-full.js").exists()
+
+
+def test_notebook_can_be_downloaded(built):
+    assert "_sources/book/chapter.ipynb" in (built / "_build/html/book/chapter.html").read_text()
+    assert "answer 41" in (built / "_build/html/_sources/book/chapter.ipynb").read_text()
+
+
+# --- The sources of the real book ------------------------------------------------------------
+
+PAGES = [p for p in sorted((ROOT / "book").rglob("*.md")) if "/_" not in p.as_posix()]
+CHAPTERS = [p for p in PAGES if "\nkernelspec:" in p.read_text(encoding="utf-8")[:300]]
+FENCE = re.compile(r"^(?P<ticks>`{3,}|:{3,})\{(?P<kind>[^}]+)\} *(?P<argument>.*)$")
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+
+
+def fences(text):
+    """Yield (kind, argument, options, source lines) of each directive."""
+    lines = text.splitlines()
+    for start, line in enumerate(lines):
+        if not (match := FENCE.match(line)):
+            continue
+        body = []
+        for inner in lines[start + 1 :]:
+            if inner.strip() == match["ticks"]:
+                break
+            body.append(inner)
+        options = {}
+        if body and body[0] == "---":
+            end = body.index("---", 1)
+            options, body = yaml.safe_load("\n".join(body[1:end])) or {}, body[end + 1 :]
+        while body and (option := re.match(r":([\w-]+):(.*)", body[0])):
+            options[option[1]] = yaml.safe_load(option[2])
+            body = body[1:]
+        yield match["kind"], match["argument"].strip(), options, body
+
+
+def faults_of_page(text):
+    """Everything in a page's source that breaks a rule of the house."""
+    found = list(fences(text))
+    tested = [line for kind, *_, body in found if kind == "doctest" for line in body]
+    shown = [line for line in text.splitlines() if line.lstrip().startswith(">>>")]
+    for _ in range(len(shown) - sum(line.lstrip().startswith(">>>") for line in tested)):
+        yield "a >>> that no doctest reads"
+    if LOADED.search(text) or re.search(r"!\[[^\]]*\]\(https?:", text):
+        yield "a request to another host"
+    solved = {arg for kind, arg, *_ in found if kind in {"solution", "solution-start"}}
+    for kind, _, options, _ in found:
+        if kind in {"exercise", "exercise-start"} and options.get("label") not in solved:
+            yield f"exercise {options.get('label')} has no solution"
+    for kind, _, options, body in found:
+        if kind != "code-cell":
+            continue
+        length = len([line for line in body if line.strip()])
+        folded = re.search("(hide|remove)-(input|cell)", str(options.get("tags")))
+        if not folded and length > 15:
+            yield f"a visible cell of {length} lines: {body[0]}"
+        mystnb = options.get("mystnb", {})
+        texts = {**mystnb.get("image", {}), **mystnb.get("figure", {})}
+        if texts and not {"alt", "name", "caption"} <= set(texts):
+            yield f"a figure that declares only {sorted(texts)}"
+
+
+PLANTED = {
+    "no doctest reads": "```python\n>>> 1 + 1\n2\n```",
+    "another host": "![A line falls.](https://img.example/a.png)",
+    "no solution": "```{exercise}\n:label: ex-a\n\nWhy?\n```",
+    "of 16 lines": cell("a = 1\n" * 16),
+    "declares only": cell("draw()", alt="A line falls."),
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_the_reading_of_a_page_sees(fault):
+    assert [f for f in faults_of_page(PLANTED[fault]) if fault in f]
+
+
+@every_page
+def test_page_keeps_the_rules(page):
+    assert not list(faults_of_page(page.read_text(encoding="utf-8")))
+
+
+def test_every_public_name_is_used_in_a_chapter():
+    used = ""
+    for page in CHAPTERS:
+        text = page.read_text(encoding="utf-8")
+        used += "\n".join(re.findall(r"\{py:\w+\}`[^`]+`", text))
+        for kind, _, options, body in fences(text):
+            if kind == "code-cell":
+                used += "\n".join(body)
+            used += f" {options.get('pyobject', '')} "
+    public = set()
+    for path in (ROOT / "rnn_src").rglob("*.py"):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if not any(part.startswith("_") and part != "__init__" for part in parts):
+            name = ".".join(part for part in parts if part != "__init__")
+            public |= set(getattr(importlib.import_module(name), "__all__", ()))
+    assert public
+    assert not sorted(n for n in public if not re.search(rf"\b{re.escape(n)}\b", used))
+
+
+def test_every_module_has_an_api_page():
+    api = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "book").rglob("api/*.md"))
+    modules = {p.stem for p in (ROOT / "rnn_src").iterdir() if not p.name.startswith("_")}
+    assert not {m for m in modules if f"automodule:: rnn_src.{m}\n" not in api}
+
+
+def test_settings_fit_on_two_screens():
+    assert len((ROOT / "conf.py").read_text().splitlines()) < 120
+
+
+def test_every_dependency_has_a_reason():
+    lines = (ROOT / "requirements.in").read_text().splitlines()
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    assert wanted and all(re.fullmatch(r"[\w.=*-]+ +# .{10,}", line) for line in wanted)
+
+
+def test_nothing_names_this_machine_or_an_index():
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    banned = [f"/{top}/" for top in ("root", "work", "home")]  # so this file does not name them
+    banned += ["pypi" + ".org", "python" + "hosted", "--index" + "-url"]
+    for name in files.splitlines():
+        text = (ROOT / name).read_text(encoding="utf-8", errors="replace")
+        assert not [word for word in banned if word in text], name
+
+
+# --- Who may import whom ---------------------------------------------------------------------
+
+HELPERS = {"_checks", "trees"}  # anyone's
+MAY_IMPORT = {
+    "cells": {"cells"},
+    "scan": {"cells", "initializers"},
+    "initializers": set(),
+    "readout": {"initializers"},
+    "optimizers": set(),
+    "tasks": set(),
+    "training": {"tasks", "optimizers", "readout", "scan", "cells", "initializers"},
+    "gradient_flow": {"scan", "cells"},
+    "gradcheck": set(),
+    "theory": set(),
+    "figures": set(),
+}
+
+
+def imported(tree):
+    """The package's modules that a module imports, and the other packages."""
+    ours, others = set(), set()
+    for node in ast.walk(tree):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are written in full: from rnn_src.scan import ..."
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            first, second, *_ = [*name.split("."), ""]
+            ours.add(second) if first == "rnn_src" else others.add(first)
+    return ours, others
+
+
+@pytest.mark.parametrize("module", MAY_IMPORT)
+def test_module_imports_only_what_it_may(module):
+    paths = [*(ROOT / "rnn_src").glob(f"{module}.py"), *(ROOT / "rnn_src").glob(f"{module}/*.py")]
+    for path in paths:
+        ours, others = imported(ast.parse(path.read_text(encoding="utf-8")))
+        assert ours <= MAY_IMPORT[module] | (
+            HELPERS if module not in {"theory", "figures"} else set()
+        )
+        assert "matplotlib" not in others or module == "figures"
+        assert module != "cells" or others <= {"numpy", "typing", "collections", "__future__"}
+
+
+def test_numerics_never_load_matplotlib():
+    modules = [m for m in MAY_IMPORT if m != "figures" and list((ROOT / "rnn_src").glob(f"{m}*"))]
+    code = f"import sys, {', '.join(f'rnn_src.{m}' for m in modules)}\n"
+    code += "assert 'numpy' in sys.modules\nassert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

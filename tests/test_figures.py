@@ -1,0 +1,172 @@
+"""Figures: what each function puts on the axes. Nothing here looks at pixels."""
+
+import sys
+from types import SimpleNamespace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import is_color_like
+
+from rnn_src.figures import (
+    COLORS,
+    STYLE,
+    end_label,
+    heat,
+    level,
+    measured,
+    predicted,
+    quote,
+    seeds,
+    spectrum,
+    text_strip,
+    unrolled,
+)
+
+X, Y = [1.0, 2.0, 4.0], [0.5, 0.25, 0.125]
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+def test_style_and_colors_are_known_to_matplotlib():
+    assert all(is_color_like(color) for color in COLORS.values())
+    with plt.rc_context(STYLE):
+        assert plt.rcParams["axes.grid"]
+
+
+@pytest.mark.parametrize("draw, style", [(predicted, "--"), (measured, "-")])
+def test_theory_is_dashed_and_measurement_solid(ax, draw, style):
+    draw(ax, X, Y, "a curve", color=COLORS["rnn"], dx=3, dy=-2)
+    (line,) = ax.lines
+    assert line.get_linestyle() == style and line.get_color() == COLORS["rnn"]
+    np.testing.assert_array_equal(line.get_xydata(), np.transpose([X, Y]))
+    (label,) = ax.texts
+    assert label.get_text() == "a curve" and label.get_color() == COLORS["rnn"]
+    assert label.xy == (4.0, 0.125) and label.get_position() == (3, -2)
+    draw(ax, X, Y)
+    assert len(ax.lines) == 2 and len(ax.texts) == 1  # no label, no text
+
+
+def test_seeds_are_dots_and_a_line_of_medians(ax):
+    runs = np.array([[1.0, 5.0, 2.0], [4.0, 4.0, 9.0]])
+    seeds(ax, [10, 20], runs, "runs")
+    *dots, line = ax.lines
+    np.testing.assert_array_equal(np.transpose([dot.get_ydata() for dot in dots]), runs)
+    assert all(dot.get_linestyle() == "None" and dot.get_marker() == "o" for dot in dots)
+    assert line.get_ydata().tolist() == [2.0, 4.0] and texts(ax) == ["runs"]
+
+
+def test_a_level_lies_at_its_height(ax):
+    level(ax, 0.25, "chance")
+    assert set(ax.lines[0].get_ydata()) == {0.25} and ax.lines[0].get_linestyle() == "--"
+    assert texts(ax) == ["chance"] and ax.texts[0].xy[1] == 0.25
+
+
+def test_heat_shows_the_matrix_on_a_scale_about_0(ax):
+    values = np.array([[1.0, -2.0, 0.0], [0.5, 3.0, -1.0]])
+    heat(ax, values, xlabels=["a", "b", "c"], ylabels=["up", "down"], limit=3, bar="weight")
+    (image,) = ax.images
+    np.testing.assert_array_equal(image.get_array(), values)
+    assert image.get_clim() == (-3, 3)
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["a", "b", "c"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["up", "down"]
+    assert ax.figure.axes[1].get_ylabel() == "weight"
+
+
+def test_a_spectrum_has_its_eigenvalues_and_the_unit_circle(ax):
+    W = np.random.default_rng(0).standard_normal((6, 6)) / 3
+    spectrum(ax, W, "gaussian")
+    circle, dots = ax.lines
+    np.testing.assert_allclose(np.hypot(*circle.get_data()), 1)
+    drawn = np.sort_complex(dots.get_xdata() + 1j * dots.get_ydata())
+    np.testing.assert_allclose(drawn, np.sort_complex(np.linalg.eigvals(W)))
+    assert ax.get_title() == "gaussian" and ax.get_aspect() == 1
+
+
+def test_a_text_strip_has_each_character_on_its_square(ax):
+    text_strip(ax, "hello", [1.0, 2.0, 3.0, 4.0, 8.0], columns=2, limit=8, bar="bits")
+    assert texts(ax) == [*"hello"]
+    positions = [text.get_position() for text in ax.texts]
+    assert positions == [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2)]
+    grid = ax.images[0].get_array()
+    assert grid.shape == (3, 2) and grid[2, 0] == 8 and np.ma.is_masked(grid[2, 1])
+    assert ax.figure.axes[1].get_ylabel() == "bits"
+
+
+def test_a_quoted_number_goes_to_the_page(monkeypatch):
+    glued = {}
+
+    def glue(name, value, display):
+        glued[name] = value
+        assert not display
+
+    monkeypatch.setitem(sys.modules, "myst_nb", SimpleNamespace(glue=glue))
+    quote(steps=7, loss=np.float32(0.5))
+    assert glued == {"steps": 7, "loss": 0.5}
+    assert [type(value) for value in glued.values()] == [int, float]
+    with pytest.raises(ValueError, match="loss must be finite, got inf"):
+        quote(loss=np.inf)
+
+
+@pytest.mark.parametrize("outputs", [None, np.array([[0.9], [-0.9]])])
+def test_an_unrolled_network_prints_every_number_and_name(ax, outputs):
+    x, states = np.array([[0.11], [0.22]]), np.array([[0.0, 0.31], [0.41, 0.51], [0.61, -0.71]])
+    unrolled(ax, x, states, outputs)
+    wanted = [
+        "0.11",
+        "0.22",
+        "0.31",
+        "0.41",
+        "0.51",
+        "0.61",
+        "-0.71",
+        "$h_{0}$",
+        "$h_{2}$",
+        "$x_{1}$",
+    ]
+    wanted += ["0.90", "-0.90", "$o_{2}$"] if outputs is not None else []
+    assert set(wanted) <= set(texts(ax)) and "$x_{0}$" not in texts(ax)
+    arrows = 2 if outputs is None else 3
+    assert sum(text in ("$U$", "$W$", "$V$") for text in texts(ax)) == arrows * len(x)
+
+
+@pytest.mark.parametrize(
+    "draw, error, message",
+    [
+        (lambda ax: end_label(ax, 1, 2, None, "k"), TypeError, "label must be a string, got None"),
+        (
+            lambda ax: predicted(ax, X, Y[:2]),
+            ValueError,
+            r"x and y must be .*got \(3,\) and \(2,\)",
+        ),
+        (lambda ax: measured(ax, [], []), ValueError, r"x and y must be .*got \(0,\) and \(0,\)"),
+        (lambda ax: measured(ax, [X], [Y]), ValueError, r"x and y must be one-dimensional"),
+        (lambda ax: seeds(ax, X, Y), ValueError, r"runs must be \(3, seeds\).*got \(3,\)"),
+        (lambda ax: seeds(ax, X, [Y]), ValueError, r"runs must be \(3, seeds\).*got \(1, 3\)"),
+        (lambda ax: level(ax, np.nan, ""), ValueError, "y must be finite"),
+        (lambda ax: heat(ax, X), ValueError, r"values must be .*2 dimensions, got \(3,\)"),
+        (lambda ax: heat(ax, [[np.nan]]), ValueError, "values must be finite"),
+        (lambda ax: heat(ax, [X], limit=0), ValueError, "limit must be above 0, got 0"),
+        (lambda ax: spectrum(ax, np.ones((2, 3))), ValueError, r"W must be square, got \(2, 3\)"),
+        (lambda ax: text_strip(ax, "ab", [1.0]), ValueError, r"values must be \(2,\).*got \(1,\)"),
+        (
+            lambda ax: text_strip(ax, "a", [1.0], columns=0),
+            ValueError,
+            "columns must be an integer of at least 1, got 0",
+        ),
+        (lambda ax: unrolled(ax, [X], [X]), ValueError, r"states must have T \+ 1 = 2 rows, got 1"),
+        (lambda ax: unrolled(ax, X, [X]), ValueError, r"x must be .*2 dimensions, got \(3,\)"),
+    ],
+)
+def test_bad_input(ax, draw, error, message):
+    with pytest.raises(error, match=message):
+        draw(ax)

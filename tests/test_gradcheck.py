@@ -1,0 +1,233 @@
+"""The checker is itself checked: it passes what is right and catches what is planted."""
+
+import numpy as np
+import pytest
+from reference import CELL_NAMES, problem
+
+from rnn_src.gradcheck import GradientError, check_gradients, complex_step, finite_difference
+from rnn_src.scan import backward
+from rnn_src.trees import tree_leaves, tree_map
+
+METHODS = {"complex_step": 1e-10, "finite_difference": 1e-6}
+CASES = [(n, leaf) for n in CELL_NAMES for leaf, _ in tree_leaves(problem(n).variables)]
+
+
+@pytest.fixture(params=list(METHODS))
+def method(request):
+    return request.param
+
+
+def check(p, grads, method, seed=0):
+    rng = np.random.default_rng(seed)
+    return check_gradients(p.loss, p.variables, grads, rng, method, METHODS[method])
+
+
+def spoil(grads, leaf, fault):
+    """The gradients with one named leaf passed through a fault."""
+    names = iter([name for name, _ in tree_leaves(grads)])
+    return tree_map(lambda g: fault(g.copy()) if next(names) == leaf else g, grads)
+
+
+# --- What is measured ------------------------------------------------------------------------
+
+
+def test_both_methods_on_a_cubic(method):
+    """f(w) = sum w^3 along d is 3 w^2 . d; only the complex step gets all digits."""
+    w, d = np.array([1.0, -2.0, 0.5]), np.array([0.3, 1.0, -2.0])
+    measure = {"complex_step": complex_step, "finite_difference": finite_difference}[method]
+    got = measure(lambda v: np.sum(v["w"] ** 3), {"w": w}, {"w": d})
+    tolerance = {"complex_step": 1e-15, "finite_difference": 1e-8}[method]
+    assert isinstance(got, float) and got == pytest.approx(np.sum(3 * w**2 * d), rel=tolerance)
+
+
+def test_central_differences_are_of_second_order():
+    """A step ten times smaller has an error a hundred times smaller."""
+    errors = [abs(finite_difference(np.exp, 0.0, 1.0, step) - 1) for step in (1e-1, 1e-2)]
+    assert errors[0] / errors[1] == pytest.approx(100, rel=1e-2)
+
+
+def test_the_complex_step_keeps_its_digits_at_any_small_step():
+    values = [complex_step(np.exp, 1.0, 1.0, step) for step in (1e-10, 1e-30, 1e-200)]
+    np.testing.assert_allclose(values, np.e, rtol=1e-15)
+
+
+# --- What it passes and what it catches ------------------------------------------------------
+
+
+def test_the_report_names_every_leaf():
+    p = problem("rnn")
+    report = check(p, p.gradients(), "complex_step")
+    assert list(report.errors) == [name for name, _ in tree_leaves(p.variables)]
+    assert report.worst == max(report.errors.values()) < 1e-10
+
+
+def test_the_checker_repeats_itself(method):
+    p = problem("rnn")
+    assert check(p, p.gradients(), method) == check(p, p.gradients(), method)
+
+
+@pytest.mark.parametrize("name, leaf", CASES)
+def test_an_error_of_one_in_a_thousand_is_caught(name, leaf, method):
+    p = problem(name)
+    with pytest.raises(
+        GradientError, match=rf"gradient of {leaf} is off by 0\.000999 .*measured.*claimed"
+    ):
+        check(p, spoil(p.gradients(), leaf, lambda g: 1.001 * g), method)
+
+
+def one_entry(g):
+    g.flat[np.abs(g).argmax()] *= 1.001
+    return g
+
+
+@pytest.mark.parametrize("name, leaf", CASES)
+def test_one_entry_off_by_one_in_a_thousand_is_caught(name, leaf, method):
+    p = problem(name)
+    with pytest.raises(GradientError, match=f"gradient of {leaf} is off by"):
+        check(p, spoil(p.gradients(), leaf, one_entry), method)
+
+
+def one_nan(g):
+    g.flat[0] = np.nan
+    return g
+
+
+@pytest.mark.parametrize(
+    "fault, message",
+    [
+        (one_nan, "is not finite"),
+        (lambda g: g + np.inf, "is not finite"),
+        (lambda g: g * 0, "is off by 1 "),
+        (lambda g: -g, "is off by 2 "),
+        (lambda g: g[..., :1], "has shape"),
+        (lambda g: g[None], "has shape"),
+    ],
+    ids=["nan", "infinity", "zero", "sign", "short", "extra axis"],
+)
+@pytest.mark.parametrize("name, leaf", CASES)
+def test_planted_faults_are_caught(name, leaf, method, fault, message):
+    p = problem(name)
+    with pytest.raises(GradientError, match=f"gradient of {leaf} {message}"):
+        check(p, spoil(p.gradients(), leaf, fault), method)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_w_transposed_is_caught(name, method):
+    """The commonest bug of a backward pass: each gate's block of W where its transpose belongs."""
+    p = problem(name)
+    _, tape = p.forward()
+    H = p.params.W.shape[1]
+    turned = p.params.W.reshape(-1, H, H).swapaxes(1, 2).reshape(-1, H)
+    grads, dx, ds0 = backward(name, p.params._replace(W=turned), tape, p.weights)
+    with pytest.raises(GradientError, match="gradient of params.W"):
+        check(p, {"params": grads, "x": dx, "s0": ds0}, method)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_the_state_of_the_wrong_step_is_caught(name, method):
+    """dL/dW takes h_{t-1}; here it is given h_t."""
+    p = problem(name)
+    _, tape = p.forward()
+    late = tape._replace(states=np.concatenate([tape.states[1:], tape.states[-1:]]))
+    grads, dx, ds0 = backward(name, p.params, late, p.weights)
+    with pytest.raises(GradientError, match="gradient of params.W"):
+        check(p, {"params": grads, "x": dx, "s0": ds0}, method)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_a_truncated_gradient_does_not_pass_for_the_full_one(name, method):
+    p = problem(name)
+    with pytest.raises(GradientError):
+        check(p, p.gradients(window=6), method)
+
+
+def test_nought_by_nought_proves_nothing(method):
+    """A leaf that the loss ignores, with a gradient of 0: both agree, and nothing was shown."""
+    variables, grads = (
+        {"used": np.ones(2), "idle": np.ones(2)},
+        {"used": np.ones(2), "idle": np.zeros(2)},
+    )
+    with pytest.raises(GradientError, match="gradient of idle is 0 both ways: .*proves nothing"):
+        check_gradients(
+            lambda v: v["used"].sum(), variables, grads, np.random.default_rng(0), method, 1e-6
+        )
+
+
+def test_nan_against_nought_is_caught(method):
+    """max(0, nan) is 0 in Python: a checker that divides by it would let this pass as 0/0."""
+    variables, grads = {"idle": np.ones(2)}, {"idle": np.full(2, np.nan)}
+    with pytest.raises(GradientError, match="gradient of idle is not finite"):
+        check_gradients(
+            lambda v: 0 * v["idle"].sum(), variables, grads, np.random.default_rng(0), method
+        )
+
+
+@pytest.mark.parametrize("claimed", [0.0, 1.0])
+def test_a_loss_that_is_nan_proves_nothing(method, claimed):
+    with pytest.raises(GradientError, match="is off by nan"):
+        check_gradients(
+            lambda v: v["w"] * np.nan, {"w": 1.0}, {"w": claimed}, np.random.default_rng(0), method
+        )
+
+
+def test_leaves_are_matched_by_name_and_not_by_order(method):
+    variables = {"a": np.ones(2), "b": np.ones(2)}
+    grads = {"b": np.full(2, 2.0), "a": np.full(2, 1.0)}
+    check_gradients(
+        lambda v: v["a"].sum() + np.sum(v["b"] ** 2),
+        variables,
+        grads,
+        np.random.default_rng(0),
+        method,
+        METHODS[method],
+    )
+
+
+# --- Bad input -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change, error, message",
+    [
+        (
+            dict(method="forward"),
+            ValueError,
+            "method must be one of complex_step, finite_difference, got 'forward'",
+        ),
+        (dict(rng=0), TypeError, "rng must be a numpy.random.Generator .*got int"),
+        (dict(tolerance=0), ValueError, r"tolerance must be a number in \(0.*, 1.*\), got 0"),
+        (dict(tolerance=1), ValueError, "tolerance must be .*got 1"),
+        (dict(tolerance=np.nan), ValueError, "tolerance must be .*got nan"),
+        (dict(directions=0), ValueError, "directions must be an integer of at least 1, got 0"),
+        (dict(directions=1.5), ValueError, "directions must be .*got 1.5"),
+        (
+            dict(grads={"v": 12.0}),
+            ValueError,
+            r"grads must hold the leaves of variables, \['w'\], got \['v'\]",
+        ),
+        (dict(grads={"w": 12.0, "v": 1.0}), ValueError, r"grads must hold .*got \['w', 'v'\]"),
+        (dict(grads=12.0), ValueError, "grads must hold the leaves"),
+        (
+            dict(variables={}, grads={}),
+            ValueError,
+            r"grads must hold the leaves of variables, \[\], got \[\]",
+        ),
+    ],
+)
+def test_bad_input_of_check_gradients(change, error, message):
+    good = dict(variables={"w": 2.0}, grads={"w": 12.0}, rng=np.random.default_rng(0))
+    with pytest.raises(error, match=message):
+        check_gradients(lambda v: v["w"] ** 3, **good | change)
+
+
+@pytest.mark.parametrize("measure", [finite_difference, complex_step])
+@pytest.mark.parametrize("step", [0, -1e-6, np.nan, np.inf, "small", True])
+def test_bad_step(measure, step):
+    with pytest.raises(ValueError, match=f"step must be a number in .*got {step!r}"):
+        measure(np.exp, 0.0, 1.0, step)
+
+
+@pytest.mark.parametrize("measure", [finite_difference, complex_step])
+def test_a_direction_of_another_shape_is_refused(measure):
+    with pytest.raises(ValueError, match="same shape"):
+        measure(np.sum, np.ones(3), np.ones(2))
