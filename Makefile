@@ -16,7 +16,7 @@ STRICT := -E -n -W --keep-going
 CODE   := conf.py rnn_src tests book/_ext book/_kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help html live serve test lint pytest doctest strict linkcheck reproducible lock clean \
+.PHONY: help bench readme-figure html live serve test lint pytest doctest strict linkcheck reproducible lock clean \
         clean-cache
 
 help:  ## print this list
@@ -71,6 +71,9 @@ doctest: .venv/ready  ## run the examples that the pages show
 strict: .venv/ready  ## build the book with every warning an error
 	@$(SPHINX) -q $(STRICT) . _build/strict
 
+bench: .venv/ready  ## time the passes against T again, for chapter 4
+	@PYTHONPATH=. $(BIN) bench/bptt_cost.py
+
 linkcheck: .venv/ready  ## ask every cited address whether it answers (needs the network)
 	@$(SPHINX) -b linkcheck . _build/linkcheck
 
@@ -85,6 +88,9 @@ reproducible: .venv/ready  ## build twice from nothing and compare every byte
 	@echo "Two cold builds are byte-equal."
 
 # --- Upkeep ----------------------------------------------------------------------------------
+
+readme-figure: html  ## copy the README's figure from the book as just built
+	@$(BIN) book/_ext/readme_figure.py
 
 # uv makes one lock for every Python from 3.11 on; readers need only pip. Hashes pin the files,
 # and no index is named, so pip asks whichever the reader has set.

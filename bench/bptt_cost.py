@@ -1,6 +1,6 @@
 """Time one forward and one backward pass against T, and write what chapter 4 draws.
 
-    python bench/bptt_cost.py
+    make bench
 
 Every length is timed in turn, many rounds over, and the median is kept: what else the machine is doing
 then weighs on all lengths alike. The result carries where it was measured.
@@ -51,7 +51,7 @@ def main():
         for T, (x, dstates) in data.items():
             times[T].append(seconds(params, x, dstates))
     result = {
-        "command": "python bench/bptt_cost.py",
+        "command": "make bench",
         "date": datetime.date.today().isoformat(),
         "processor": processor(),
         "python": platform.python_version(),

@@ -279,7 +279,7 @@ def clip_by_norm(grads, max_norm):
 
 
 def clip_by_value(grads, limit):
-    """Cut each entry of each gradient to [-limit, limit]. This turns the direction.
+    """Cut each entry of each gradient to [-limit, limit]. This may turn the direction.
 
     Parameters
     ----------

@@ -216,7 +216,7 @@ def manual_text():
     """The English of the Python manual: its prose, in lower case, in the 32-letter `ALPHABET`.
 
     Code, tables and headings are left out, repeated paragraphs are kept once, and the paragraphs
-    are shuffled by a fixed seed, so that a split of the text is a split of its topics. The text
+    are shuffled by a fixed seed, so that both parts of a split cover all topics. The text
     differs a little from one Python version to the next.
 
     Returns

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnn_src.cells.base import Cell
 
-__all__ = ["RNN", "RNN_RELU", "RNNParams"]
+__all__ = ["RNNParams"]
 
 
 class RNNParams(NamedTuple):
