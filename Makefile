@@ -13,7 +13,7 @@ BIN    := .venv/bin/python
 SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 # Everything read again, every unknown reference and every warning an error, all of them shown.
 STRICT := -E -n -W --keep-going
-CODE   := conf.py rnn_src tests book/_ext book/_kernel
+CODE   := conf.py rnn_src tests bench book/_ext book/_kernel
 
 .DEFAULT_GOAL := help
 .PHONY: help bench readme-figure html live serve test lint pytest doctest strict linkcheck reproducible lock clean \

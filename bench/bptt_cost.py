@@ -2,8 +2,8 @@
 
     make bench
 
-Every length is timed in turn, many rounds over, and the median is kept: what else the machine is doing
-then weighs on all lengths alike. The result carries where it was measured.
+Every length is timed in turn, many rounds over, and the median is kept: what else the machine is
+doing then weighs on all lengths alike. The result carries where it was measured.
 """
 
 import datetime

@@ -519,10 +519,9 @@ def unrolled(ax, x, states, outputs=None, limit=1.0, digits=2):
                 )
             )
             dark = abs(value) > 0.7 * limit
-            ax.text(
-                t, low + 0.18, f"{round(value, digits) + 0.0:.{digits}f}", ha="center", va="center", fontsize=8.5,
-                color="white" if dark else "black",
-            )  # fmt: skip
+            number = f"{round(value, digits) + 0.0:.{digits}f}"  # + 0.0 turns -0 into 0
+            color = "white" if dark else "black"
+            ax.text(t, low + 0.18, number, ha="center", va="center", fontsize=8.5, color=color)
         top = bottom + 0.42 * len(values)
         ax.text(t - 0.34, (bottom + top) / 2, name, ha="right", va="center", fontsize=10.5)
         return bottom - 0.05, top

@@ -1,6 +1,6 @@
 """Copy the book's best known figure, as the last build drew it, to where the README shows it.
 
-    make readme-figure
+make readme-figure
 """
 
 import re
