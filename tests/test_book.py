@@ -105,6 +105,13 @@ def test_two_cold_builds_are_byte_equal(built, tmp_path):
     assert filecmp.cmpfiles(first, second, names[0], shallow=False)[1:] == ([], [])
 
 
+@pytest.mark.parametrize(("answer", "passes"), [("2", True), ("3", False)])
+def test_doctest_builder_reads_the_examples_of_a_page(answer, passes, tmp_path):
+    root = tiny_book(tmp_path / "book", f"```{{doctest}}\n>>> 1 + 1\n{answer}\n```")
+    code, log = build(root, "-b", "doctest")
+    assert (code == 0) is passes, log
+
+
 def test_edited_package_runs_the_chapter_again(tmp_path):
     root = tiny_book(tmp_path / "book", GOOD[0])
     page = root / "_build/html/book/chapter.html"
