@@ -67,7 +67,6 @@ nb_execution_cache_path = str(CACHE / digest.hexdigest()[:16])
 nb_execution_raise_on_error = True  # else a failing cell passes the second time
 nb_output_stderr = "error"  # else whatever a cell writes to stderr is printed in the book
 nb_execution_timeout = 120  # seconds for one cell; the default is 30
-nb_merge_streams = True  # prints of one cell stay together
 nb_ipywidgets_js = {}  # the default asks two other hosts
 
 # Kernels read their profile from a copy, because IPython writes beside it.

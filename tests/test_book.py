@@ -7,6 +7,7 @@ half reads the sources of the real book.
 import ast
 import filecmp
 import importlib
+import json
 import os
 import re
 import shutil
@@ -71,7 +72,12 @@ def build(root, *options):
     return run.returncode, run.stdout + run.stderr
 
 
-GOOD = (cell("import rnn_src\nprint('answer', rnn_src.ANSWER)"), cell(FIGURE, **TEXTS))
+SLOW = "import time\nfor k in range(3):\n    print(k)\n    time.sleep(0.4)"
+GOOD = (
+    cell("import rnn_src\nprint('answer', rnn_src.ANSWER)"),
+    cell(FIGURE, **TEXTS),
+    cell(SLOW),
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +95,11 @@ def test_second_build_executes_nothing(built):
     assert code == 0, log
     assert "Executing notebook" not in log
     assert "0 added, 0 changed, 0 removed" in log
+
+
+def test_a_cell_prints_in_one_piece(built):
+    notebook = json.loads((built / "_build/jupyter_execute/book/chapter.ipynb").read_text())
+    assert [len(c["outputs"]) for c in notebook["cells"] if c["cell_type"] == "code"] == [1, 1, 1]
 
 
 def test_two_cold_builds_are_byte_equal(built, tmp_path):

@@ -18,6 +18,10 @@ for (
     ]
 c.IPKernelApp.exec_lines += ["del warnings"]
 
+# A cell prints in one piece, when it ends. By default what it prints is cut wherever a timer
+# happens to ring, and two builds would differ.
+c.IPKernelApp.exec_lines += ["import sys", "sys.stdout.flush_interval = 3600", "del sys"]
+
 # No notice about unencrypted sockets for each page, and no history of what was typed.
 c.IPKernelApp.log_level = "ERROR"
 c.HistoryManager.enabled = False

@@ -42,7 +42,7 @@ class RNNParams(NamedTuple):
 
 
 def tanh_step(a, q, s):
-    """h_t = tanh(a_t + W h_{t-1})."""
+    """h_t = tanh(a + q), with a = U x_t + b and q = W h_{t-1}."""
     h = np.tanh(a + q)
     return h, h
 
@@ -54,7 +54,7 @@ def tanh_step_back(dh, h):
 
 
 def relu_step(a, q, s):
-    """h_t = max(0, a_t + W h_{t-1})."""
+    """h_t = max(0, a + q), with a = U x_t + b and q = W h_{t-1}."""
     h = np.maximum(a + q, 0)
     return h, h
 
