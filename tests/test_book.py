@@ -246,6 +246,8 @@ def faults_of_page(text):
         texts = {**mystnb.get("image", {}), **mystnb.get("figure", {})}
         if texts and not {"alt", "name", "caption"} <= set(texts):
             yield f"a figure that declares only {sorted(texts)}"
+        if texts and length > 8:
+            yield f"a cell of {length} lines that draws {texts.get('name')}"
 
 
 PLANTED = {
@@ -254,6 +256,7 @@ PLANTED = {
     "no solution": "```{exercise}\n:label: ex-a\n\nWhy?\n```",
     "of 16 lines": cell("a = 1\n" * 16),
     "declares only": cell("draw()", alt="A line falls."),
+    "that draws fig-fall": cell("draw()\n" * 9, **TEXTS),
 }
 
 
