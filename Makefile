@@ -16,8 +16,8 @@ STRICT := -E -n -W --keep-going
 CODE   := conf.py rnn_src tests bench book/_ext book/_kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help bench readme-figure html live serve test lint pytest doctest strict linkcheck reproducible lock clean \
-        clean-cache
+.PHONY: help html live serve test lint pytest doctest strict bench linkcheck reproducible \
+        readme-figure lock clean clean-cache
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile

@@ -63,7 +63,8 @@ def deal_out(app, env, docnames):
         for name in docnames
     }
     dealt = sorted(docnames, key=lambda name: (-networks[name], name))
-    docnames[:] = [name for k in range(app.parallel) for name in dealt[k :: app.parallel]]
+    workers = max(app.parallel, 1)  # 0 means that nobody asked for workers
+    docnames[:] = [name for k in range(workers) for name in dealt[k::workers]]
 
 
 def setup(app):
