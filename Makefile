@@ -9,6 +9,7 @@ SPHINXOPTS ?=
 PORT       ?= 8000
 
 BIN    := .venv/bin/python
+BENCH  := .venv-bench/bin/python
 # In parallel; with -T a failing cell is shown with its error.
 SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 # Everything read again, every unknown reference and every warning an error, all of them shown.
@@ -16,7 +17,7 @@ STRICT := -E -n -W --keep-going
 CODE   := conf.py rnn_src tests bench book/_ext book/_kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help html live serve test lint pytest doctest strict bench linkcheck reproducible \
+.PHONY: help html live serve test lint pytest doctest strict pytorch bench linkcheck reproducible \
         readme-figure lock clean clean-cache
 
 help:  ## print this list
@@ -39,6 +40,14 @@ help:  ## print this list
 	@rm -rf .venv && $(PYTHON) -m venv .venv && \
 	  $(BIN) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.txt || { \
 	  rm -rf .venv; echo "The install failed; the reason is above."; exit 1; }
+	@touch $@
+
+# PyTorch is for comparison only: neither the book nor its tests need it.
+.venv-bench/ready: bench/requirements.txt
+	@echo "Installing PyTorch into .venv-bench, once."
+	@rm -rf .venv-bench && $(PYTHON) -m venv .venv-bench && \
+	  $(BENCH) -m pip install -q --disable-pip-version-check -r bench/requirements.txt || { \
+	  rm -rf .venv-bench; echo "The install failed; the reason is above."; exit 1; }
 	@touch $@
 
 # --- Reading and writing ---------------------------------------------------------------------
@@ -71,8 +80,16 @@ doctest: .venv/ready  ## run the examples that the pages show
 strict: .venv/ready  ## build the book with every warning an error
 	@$(SPHINX) -q $(STRICT) . _build/strict
 
-bench: .venv/ready  ## time the passes against T again, for chapter 4
-	@PYTHONPATH=. $(BIN) bench/bptt_cost.py
+pytorch: .venv-bench/ready  ## compare the cells with PyTorch itself
+	@REQUIRE_PYTORCH=1 $(BENCH) -m pytest tests/test_pytorch.py
+
+# Both at their best: one thread, the matrix kernels that each chooses for this processor, and
+# memory that stays with the process, without which PyTorch pays for fresh pages at every step.
+BEST := env -u OPENBLAS_CORETYPE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
+  MALLOC_MMAP_THRESHOLD_=4294967295 MALLOC_TRIM_THRESHOLD_=4294967295 MALLOC_TOP_PAD_=268435456
+bench: .venv-bench/ready  ## time a training step against PyTorch, and the passes against T
+	@PYTHONPATH=. $(BEST) $(BENCH) bench/speed.py
+	@PYTHONPATH=. $(BEST) $(BENCH) bench/bptt_cost.py
 
 linkcheck: .venv/ready  ## ask every cited address whether it answers (needs the network)
 	@$(SPHINX) -b linkcheck . _build/linkcheck

@@ -66,6 +66,7 @@ nb_execution_mode = "cache"  # a page runs again only when its cells or the dige
 nb_execution_cache_path = str(CACHE / digest.hexdigest()[:16])
 nb_execution_raise_on_error = True  # else a failing cell passes the second time
 nb_output_stderr = "error"  # else whatever a cell writes to stderr is printed in the book
+nb_render_markdown_format = "myst"  # a cell may write a table; the default format has none
 nb_execution_timeout = 120  # seconds for one cell; the default is 30
 nb_ipywidgets_js = {}  # the default asks two other hosts
 

@@ -18,19 +18,12 @@ for name in ("OMP", "OPENBLAS", "MKL"):  # one thread: the book's own setting
     os.environ[f"{name}_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402 (after the thread setting, which it reads)
+from machine import processor  # noqa: E402
 
 from rnn_src import backward, forward, init  # noqa: E402
 
 B, D, H, ROUNDS = 32, 16, 64, 21
 LENGTHS = (25, 50, 100, 200, 400, 800, 1600)
-
-
-def processor():
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def seconds(params, x, dstates):

@@ -97,10 +97,10 @@ class Problem(NamedTuple):
         return {"params": type(self.params)(**dp), "x": dx, "s0": ds0}
 
 
-def problem(name, seed=0, T=7, B=3, D=2, H=5, padded=False, dtype=np.float64):
-    """W of spectral radius 0.95, not symmetric; biases that are not 0; lengths if asked for."""
+def problem(name, seed=0, T=7, B=3, D=2, H=5, padded=False, dtype=np.float64, rho=0.95):
+    """W of spectral radius rho, not symmetric; biases that are not 0; lengths if asked for."""
     rng, cell = np.random.default_rng(seed), CELLS[name]
-    params = init(name, D, H, rng, dtype, recurrent=partial(spectral_radius, rho=0.95))
+    params = init(name, D, H, rng, dtype, recurrent=partial(spectral_radius, rho=rho))
     params = tree_map(
         lambda p: (p if p.ndim == 2 else 0.3 * rng.standard_normal(p.shape)).astype(dtype), params
     )
@@ -110,3 +110,11 @@ def problem(name, seed=0, T=7, B=3, D=2, H=5, padded=False, dtype=np.float64):
     if padded:
         lengths[-1] = T
     return Problem(name, params, x, s0, weights, lengths)
+
+
+def assert_trees_close(got, want, rtol=1e-11, atol=1e-12):
+    tree_map(lambda g, w: np.testing.assert_allclose(g, w, rtol=rtol, atol=atol), got, want)
+
+
+def assert_trees_equal(got, want):
+    tree_map(np.testing.assert_array_equal, got, want)

@@ -305,6 +305,14 @@ def test_every_dependency_has_a_reason():
     assert wanted and all(re.fullmatch(r"[\w.=*-]+ +# .{10,}", line) for line in wanted)
 
 
+def test_the_benchmark_times_the_numpy_of_the_lock():
+    lock, bench = (
+        re.findall(r"^numpy==([\d.]+)", (ROOT / path).read_text(), re.MULTILINE)
+        for path in ("requirements.txt", "bench/requirements.txt")
+    )
+    assert lock == bench != []
+
+
 def test_nothing_names_this_machine_or_an_index():
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
@@ -328,6 +336,7 @@ MAY_IMPORT = {
     "training": {"tasks", "optimizers", "readout", "scan", "cells", "initializers"},
     "gradient_flow": {"scan", "cells"},
     "gradcheck": set(),
+    "interop": {"scan", "cells"},
     "theory": set(),
     "figures": set(),
 }
@@ -358,6 +367,7 @@ def test_module_imports_only_what_it_may(module):
             HELPERS if module not in {"theory", "figures"} else set()
         )
         assert "matplotlib" not in others or module == "figures"
+        assert not others & {"torch", "keras"}  # interop reads arrays, whoever made them
         assert module != "cells" or others <= {"numpy", "typing", "collections", "__future__"}
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from reference import CELL_NAMES, problem
+from reference import CELL_NAMES, assert_trees_close, assert_trees_equal, problem
 
+from rnn_src.cells import CELLS
 from rnn_src.gradcheck import GradientError, check_gradients, complex_step, finite_difference
 from rnn_src.scan import backward
 from rnn_src.trees import tree_leaves, tree_map
@@ -111,27 +112,108 @@ def test_planted_faults_are_caught(name, leaf, method, fault, message):
         check(p, spoil(p.gradients(), leaf, fault), method)
 
 
+# --- Faults in the backward pass -------------------------------------------------------------
+
+
+def through(p, cell, **changes):
+    """The gradients, by a cell and with parameters or a tape that may be at fault."""
+    given = dict(params=p.params, tape=p.forward()[1]) | changes
+    grads, dx, ds0 = backward(cell, given["params"], given["tape"], p.weights)
+    return {"params": grads, "x": dx, "s0": ds0}
+
+
+def faulty(name, fault):
+    """The record of a cell whose `step_back` is followed by a fault in ds or da."""
+    cell = CELLS[name]
+
+    def step_back(ds, slopes, da):
+        cell.step_back(ds, slopes, da)
+        fault(ds, da)
+
+    return cell._replace(step_back=step_back)
+
+
+def assert_caught(p, grads, method, leaf=""):
+    """By the measured derivatives and by the comparison with autograd."""
+    with pytest.raises(GradientError, match=f"gradient of {leaf}.* is off by"):
+        check(p, grads, method)
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        assert_trees_close(grads, p.autograd())
+
+
+GATES = [(n, g) for n in CELL_NAMES for g in range(CELLS[n].gates + CELLS[n].extra)]
+PATHS = [(n, k) for n in CELL_NAMES for k in range(CELLS[n].parts) if k > 0 or CELLS[n].direct]
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_without_a_fault_the_same_gradients_pass(name, method):
+    """What follows shows something only because of this."""
+    p = problem(name)
+    grads = through(p, faulty(name, lambda ds, da: None))
+    check(p, grads, method)
+    assert_trees_close(grads, p.autograd())
+
+
 @pytest.mark.parametrize("name", CELL_NAMES)
 def test_w_transposed_is_caught(name, method):
     """The commonest bug of a backward pass: each gate's block of W where its transpose belongs."""
     p = problem(name)
-    _, tape = p.forward()
     H = p.params.W.shape[1]
     turned = p.params.W.reshape(-1, H, H).swapaxes(1, 2).reshape(-1, H)
-    grads, dx, ds0 = backward(name, p.params._replace(W=turned), tape, p.weights)
-    with pytest.raises(GradientError, match="gradient of params.W"):
-        check(p, {"params": grads, "x": dx, "s0": ds0}, method)
+    grads = through(p, name, params=p.params._replace(W=turned))
+    assert_caught(p, grads, method, "params.W")
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)
 def test_the_state_of_the_wrong_step_is_caught(name, method):
-    """dL/dW takes h_{t-1}; here it is given h_t."""
+    """dL/dW takes h_{t-1}; here it is given h_t, and the slopes are those of the right states."""
+    p, cell, slopes = problem(name), CELLS[name], []
+
+    def record(a, s, s_next, out):
+        cell.slopes(a, s, s_next, out)
+        slopes.append(out.copy())
+
+    def replay(a, s, s_next, out):
+        np.copyto(out, slopes.pop(0))
+
+    right = through(p, cell._replace(slopes=record))
+    states = p.forward()[0]
+    late = p.forward()[1]._replace(states=np.concatenate([states[1:], states[-1:]]))
+    grads = through(p, cell._replace(slopes=replay), tape=late)
+    assert_caught(p, grads, method, "params.W")
+    assert_trees_equal(spoil(grads, "params.W", lambda g: right["params"].W), right)
+
+
+@pytest.mark.parametrize("factor", [0, 0.5, -1])
+@pytest.mark.parametrize("name, gate", GATES)
+def test_a_gate_that_is_lost_or_scaled_is_caught(name, gate, factor, method):
+    """0: its path is dropped. 1/2: the halving of a logistic gate is not undone. -1: its sign."""
     p = problem(name)
-    _, tape = p.forward()
-    late = tape._replace(states=np.concatenate([tape.states[1:], tape.states[-1:]]))
-    grads, dx, ds0 = backward(name, p.params, late, p.weights)
-    with pytest.raises(GradientError, match="gradient of params.W"):
-        check(p, {"params": grads, "x": dx, "s0": ds0}, method)
+
+    def fault(ds, da):
+        da[gate] *= factor
+
+    assert_caught(p, through(p, faulty(name, fault)), method)
+
+
+@pytest.mark.parametrize("name, part", PATHS)
+def test_a_direct_path_that_is_dropped_is_caught(name, part, method):
+    """What reaches the last state past W: z h in a GRU, f c in an LSTM."""
+    p = problem(name)
+
+    def fault(ds, da):
+        ds[part] = 0
+
+    assert_caught(p, through(p, faulty(name, fault)), method)
+
+
+@pytest.mark.parametrize("name", [n for n in CELL_NAMES if CELLS[n].extra])
+def test_one_bias_taken_for_the_other_is_caught(name, method):
+    """b_n meets the input only after a gate, so its gradient is not that of the last block of b."""
+    p = problem(name)
+    grads = p.gradients()
+    wrong = spoil(grads, "params.b_n", lambda g: grads["params"].b[-len(g) :])
+    assert_caught(p, wrong, method, "params.b_n")
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)

@@ -1,11 +1,15 @@
 """The loop over time: forward, backward, windows, lengths, Jacobians; proved three ways."""
 
+import sys
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from reference import CELL_NAMES, problem, run_states
+from reference import CELL_NAMES, assert_trees_close, assert_trees_equal, problem, run_states
 
+from rnn_src import scan
 from rnn_src.cells import CELLS
 from rnn_src.gradcheck import check_gradients
 from rnn_src.optimizers import sgd
@@ -23,14 +27,6 @@ def name(request):
 @pytest.fixture(params=[False, True], ids=["full", "padded"])
 def padded(request):
     return request.param
-
-
-def assert_trees_close(got, want, rtol=1e-11, atol=1e-12):
-    tree_map(lambda g, w: np.testing.assert_allclose(g, w, rtol=rtol, atol=atol), got, want)
-
-
-def assert_trees_equal(got, want):
-    tree_map(np.testing.assert_array_equal, got, want)
 
 
 # --- Shapes and dtypes -----------------------------------------------------------------------
@@ -61,7 +57,7 @@ def test_shapes_and_dtype_of_every_array(name, padded, dtype, window):
     p = problem(name, padded=padded, dtype=dtype)
     states, tape = p.forward()
     assert states.shape == (8, *p.s0.shape) and states.dtype == dtype
-    assert len(tape.caches) == 7
+    assert tape.kept.shape == (7, CELLS[name].keeps, 3, 5) and tape.kept.dtype == dtype
     for (_, leaf), (field, gradient) in zip(
         tree_leaves(p.variables), tree_leaves(p.gradients(window)), strict=True
     ):
@@ -89,12 +85,61 @@ def test_s0_is_0_if_not_given(name):
 
 def test_nothing_is_changed_in_place(name, padded):
     p = problem(name, padded=padded)
+    given = (*p.params, p.x, p.s0, p.weights)
+    before = [v.copy() for v in given]
     _, tape = p.forward()
-    before = [v.copy() for v in (*p.params, p.x, p.s0, p.weights, tape.states)]
+    jacobians(name, p.params, p.x, p.s0)
+    given, before = (*given, *tape[1:3]), [*before, *(v.copy() for v in tape[1:3])]
     for window in (None, 3):
         backward(name, p.params, tape, p.weights, window)
-    for array, copy in zip((*p.params, p.x, p.s0, p.weights, tape.states), before, strict=True):
+    for array, copy in zip(given, before, strict=True):
         np.testing.assert_array_equal(array, copy)
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_a_tape_is_not_used_up(name, padded, window):
+    p = problem(name, padded=padded)
+    _, tape = p.forward()
+    first, second = (backward(name, p.params, tape, p.weights, window) for _ in range(2))
+    assert_trees_equal(first, second)
+
+
+def batch_first(array):
+    """The same numbers, laid out as a library that puts the batch first would."""
+    return np.ascontiguousarray(array.swapaxes(0, 1)).swapaxes(0, 1)
+
+
+def test_the_layout_in_memory_does_not_matter(name, padded):
+    p = problem(name, padded=padded)
+    turned = p._replace(
+        params=tree_map(np.asfortranarray, p.params),
+        **{field: batch_first(getattr(p, field)) for field in ("x", "s0", "weights")},
+    )
+    np.testing.assert_allclose(turned.forward()[0], p.forward()[0], rtol=1e-14, atol=1e-15)
+    for window in (None, 3):
+        assert_trees_close(turned.gradients(window), p.gradients(window), 1e-13, 1e-14)
+
+
+def test_float32_is_never_widened(name, padded):
+    """Every array that a line of the package has a name for, while forward and backward run."""
+    p, seen = problem(name, padded=padded, dtype=np.float32), set()
+
+    def look(frame, event, arg):
+        if "rnn_src" not in frame.f_code.co_filename:
+            return None
+        arrays = (v for v in frame.f_locals.values() if isinstance(v, np.ndarray | np.inexact))
+        seen.update(v.dtype for v in arrays if v.dtype.kind in "fc")
+        return look
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        for window in (None, 3):
+            p.gradients(window)
+        jacobians(name, p.params, p.x, p.s0)
+    finally:
+        sys.settrace(before)
+    assert seen == {np.dtype(np.float32)}
 
 
 # --- The gradient, three ways ----------------------------------------------------------------
@@ -129,6 +174,25 @@ def test_states_and_gradients_equal_autograd(cell, data, seed, T, B, D, H):
     expected = run_states(cell, p.params._asdict(), p.x, p.s0, p.lengths)
     np.testing.assert_allclose(states, expected, rtol=1e-12, atol=1e-13)
     assert_trees_close(p.gradients(), p.autograd())
+
+
+@pytest.mark.parametrize("T, rho", [(20, 0.99), (60, 1.0), (60, 1.01)])
+def test_long_sequences_near_spectral_radius_1_equal_autograd(name, padded, T, rho):
+    """Where gradients reach across all steps, and an error in one would reach as far."""
+    p = problem(name, T=T, padded=padded, rho=rho)
+    assert_trees_close(p.gradients(), p.autograd(), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("window", [None, 2, 5])
+def test_the_blocks_of_the_reverse_do_not_matter(name, padded, window, monkeypatch):
+    """One step a block; two, so that 7 steps leave one over; all steps in one."""
+    p = problem(name, padded=padded)
+    gradients = []
+    for rows in (1, 7, 10**6):
+        monkeypatch.setattr(scan, "ROWS", rows)
+        gradients.append(p.gradients(window))
+    for other in gradients[:2]:
+        assert_trees_close(other, gradients[2], rtol=1e-13, atol=1e-14)
 
 
 def test_two_updates_in_a_row(name, padded):
@@ -287,6 +351,7 @@ def test_jacobians_start_from_0_if_s0_is_not_given(name):
 RNG = np.random.default_rng(0)
 P = problem("rnn")
 TAPE = P.forward()[1]
+GRU, LSTM = problem("gru"), problem("lstm")
 
 
 def spoiled(array, value):
@@ -326,12 +391,25 @@ def spoiled(array, value):
             ValueError,
             "recurrent returns must be finite",
         ),
+        (
+            dict(cell="gru", recurrent=lambda *_: np.ones((12, 4))),
+            ValueError,
+            r"recurrent returns must be \(4, 4\), got \(12, 4\)",
+        ),
     ],
 )
 def test_bad_input_of_init(change, error, message):
     arguments = dict(cell="rnn", input_size=2, hidden_size=4, rng=RNG) | change
     with pytest.raises(error, match=message):
         init(**arguments)
+
+
+def of_gru(**leaves):
+    return dict(cell="gru", params=GRU.params._replace(**leaves))
+
+
+def of_lstm(**leaves):
+    return dict(cell="lstm", params=LSTM.params._replace(**leaves))
 
 
 BAD_FORWARD = [
@@ -380,6 +458,46 @@ BAD_FORWARD = [
     (dict(s0=P.s0[:2]), ValueError, r"s0 must be \(B, S\) with B = 3, S = 5, got \(2, 5\)"),
     (dict(s0=P.s0[0]), ValueError, r"s0 must be \(B, S\) .*got \(5,\)"),
     (dict(s0=spoiled(P.s0, np.nan)), ValueError, "s0 must be finite"),
+    (
+        dict(cell="lstm", params=GRU.params),
+        TypeError,
+        "params must be LSTMParams for cell 'lstm', got GRUParams",
+    ),
+    (
+        dict(cell="gru", params=P.params),
+        TypeError,
+        "params must be GRUParams for cell 'gru', got RNNParams",
+    ),
+    (
+        of_gru(U=np.ones((16, 2))),
+        ValueError,
+        "params.U must have a multiple of 3 rows, got 16",
+    ),
+    (of_lstm(U=np.ones((2, 2))), ValueError, "params.U must have a multiple of 4 rows, got 2"),
+    (of_gru(W=np.eye(5)), ValueError, r"params.W must be \(15, 5\), got \(5, 5\)"),
+    (of_lstm(W=LSTM.params.W.T), ValueError, r"params.W must be \(20, 5\), got \(5, 20\)"),
+    (of_lstm(b=np.zeros(5)), ValueError, r"params.b must be \(20,\), got \(5,\)"),
+    (of_gru(b_n=np.zeros(15)), ValueError, r"params.b_n must be \(5,\), got \(15,\)"),
+    (of_gru(b_n=0.0), ValueError, r"params.b_n must be \(5,\), got \(\)"),
+    (of_gru(b_n=None), TypeError, "params.b_n must be an array, got None"),
+    (
+        of_gru(b_n=np.zeros(5, np.float32)),
+        ValueError,
+        "params.b_n must be float64 like params.U, got float32",
+    ),
+    (of_gru(b_n=spoiled(GRU.params.b_n, np.nan)), ValueError, "params.b_n must be finite"),
+    (
+        of_lstm() | dict(s0=LSTM.s0[:, :5]),
+        ValueError,
+        r"s0 must be \(B, S\) with B = 3, S = 10, got \(3, 5\)",
+    ),
+    (
+        of_gru() | dict(s0=LSTM.s0),
+        ValueError,
+        r"s0 must be \(B, S\) with B = 3, S = 5, got \(3, 10\)",
+    ),
+    (of_lstm() | dict(s0=spoiled(LSTM.s0, np.inf)), ValueError, "s0 must be finite"),
+    (of_lstm() | dict(x=P.x[..., :1]), ValueError, r"x must be .* with D = 2, got \(7, 3, 1\)"),
 ]
 LENGTHS = r"lengths must be 3 integers from 1 to T = 7, got "
 BAD_LENGTHS = [
@@ -392,6 +510,8 @@ BAD_LENGTHS = [
     (dict(lengths=3), ValueError, LENGTHS + "3"),
     (dict(lengths=[]), ValueError, LENGTHS),
     (dict(lengths=[[1], [2, 3]]), ValueError, "lengths must be an array"),
+    (of_lstm() | dict(lengths=[1, 2, 8]), ValueError, LENGTHS + r"\[1, 2, 8\]"),
+    (of_gru() | dict(lengths=[1, 2, 3, 4]), ValueError, LENGTHS + r"\[1, 2, 3, 4\]"),
 ]
 
 
@@ -449,6 +569,21 @@ def test_float64_input_is_not_silently_rounded_to_float32_parameters():
         (dict(window=True), ValueError, "window must be .*got True"),
         (dict(window=2.0), ValueError, "window must be .*got 2.0"),
         (dict(window="all"), ValueError, "window must be .*got 'all'"),
+        (
+            of_gru() | dict(params=LSTM.params),
+            TypeError,
+            "params must be GRUParams for cell 'gru', got LSTMParams",
+        ),
+        (
+            of_lstm() | dict(tape=LSTM.forward()[1]),
+            ValueError,
+            r"dstates must be \(T, B, S\) with T = 7, B = 3, S = 10, got \(7, 3, 5\)",
+        ),
+        (
+            of_lstm(),
+            ValueError,
+            "tape must be of cell 'lstm', got one of 'rnn'",
+        ),
     ],
 )
 def test_bad_input_of_backward(change, error, message):
@@ -456,7 +591,24 @@ def test_bad_input_of_backward(change, error, message):
         backward(**dict(cell="rnn", params=P.params, tape=TAPE, dstates=P.weights) | change)
 
 
+@pytest.mark.parametrize("S", [2, 4])
+@pytest.mark.parametrize("cell, other", list(permutations(CELL_NAMES, 2)))
+def test_the_tape_of_another_cell_is_refused(cell, other, S):
+    """Of as many numbers a state, so that every shape outside of the tape fits."""
+    p, wrong = (problem(n, H=S // CELLS[n].parts) for n in (cell, other))
+    with pytest.raises(ValueError, match=f"tape must be of cell '{cell}'.*, got "):
+        backward(cell, p.params, wrong.forward()[1], p.weights)
+
+
 def test_the_tape_holds_what_its_docstring_says():
     states, tape = P.forward()
-    assert Tape._fields == ("x", "states", "caches", "lengths")
+    assert Tape._fields == ("cell", "x", "states", "kept", "lengths")
     assert tape.states is states and tape.x is P.x and tape.lengths is None
+
+
+def test_the_tape_keeps_the_gates(name):
+    """As many blocks as the record says, and no memory behind them; the states are held once."""
+    p = problem(name)
+    states, tape = p.forward()
+    assert tape.kept.nbytes == CELLS[name].keeps * states[1:, :, :5].nbytes
+    assert tape.kept.base is None and tape.states.base is None

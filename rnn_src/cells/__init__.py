@@ -5,9 +5,11 @@ pick it up.
 """
 
 from rnn_src.cells.base import Cell
+from rnn_src.cells.gru import GRU, GRUParams
+from rnn_src.cells.lstm import LSTM, LSTMParams
 from rnn_src.cells.rnn import RNN, RNN_RELU, RNNParams
 
-__all__ = ["CELLS", "Cell", "RNNParams"]
+__all__ = ["CELLS", "Cell", "GRUParams", "LSTMParams", "RNNParams"]
 
 #: Every cell by name.
-CELLS = {cell.name: cell for cell in (RNN, RNN_RELU)}
+CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, GRU, LSTM)}

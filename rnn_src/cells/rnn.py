@@ -41,31 +41,43 @@ class RNNParams(NamedTuple):
     b: np.ndarray
 
 
-def tanh_step(a, q, s):
+def tanh_step(a, q, s, s_next):
     """h_t = tanh(a + q), with a = U x_t + b and q = W h_{t-1}."""
-    h = np.tanh(a + q)
-    return h, h
+    np.add(a, q, out=s_next)
+    np.tanh(s_next, out=s_next)
 
 
-def tanh_step_back(dh, h):
-    """tanh' = 1 - tanh^2, so the cache is h itself."""
-    da = dh * (1 - h * h)
-    return da, da, np.zeros_like(dh)
+def tanh_slopes(a, s, s_next, out):
+    """tanh' = 1 - tanh^2, so h_t itself is all that the reverse needs."""
+    np.multiply(s_next, s_next, out=out)
+    np.subtract(1, out, out=out)
 
 
-def relu_step(a, q, s):
+def relu_step(a, q, s, s_next):
     """h_t = max(0, a + q), with a = U x_t + b and q = W h_{t-1}."""
-    h = np.maximum(a + q, 0)
-    return h, h
+    np.add(a, q, out=s_next)
+    np.maximum(s_next, 0, out=s_next)
 
 
-def relu_step_back(dh, h):
-    """ReLU' is 1 where h > 0 and 0 elsewhere, the kink at 0 included."""
-    da = dh * (h.real > 0)
-    return da, da, np.zeros_like(dh)
+def relu_slopes(a, s, s_next, out):
+    """ReLU' is 1 where h_t > 0 and 0 elsewhere, the kink at 0 included."""
+    np.greater(s_next.real, 0, out=out, casting="unsafe")
 
 
+def step_back(ds, slopes, da):
+    """Nothing reaches h_{t-1} except through W."""
+    np.multiply(ds, slopes, out=da)
+
+
+_SIZES = {
+    "gates": 1,
+    "parts": 1,
+    "logistic": (),
+    "keeps": 0,
+    "slope_blocks": 1,
+    "step_back": step_back,
+}
 #: The vanilla cell with tanh.
-RNN = Cell("rnn", RNNParams, gates=1, parts=1, step=tanh_step, step_back=tanh_step_back)
+RNN = Cell("rnn", RNNParams, step=tanh_step, slopes=tanh_slopes, **_SIZES)
 #: The vanilla cell with ReLU.
-RNN_RELU = Cell("rnn_relu", RNNParams, gates=1, parts=1, step=relu_step, step_back=relu_step_back)
+RNN_RELU = Cell("rnn_relu", RNNParams, step=relu_step, slopes=relu_slopes, **_SIZES)

@@ -1,0 +1,221 @@
+"""The cells are PyTorch's: states and every gradient, against a stored file and against PyTorch.
+
+`make pytorch` runs this file where PyTorch is installed and may not be skipped. The errors that
+`torch_reference.py --errors` prints stay near 1e-13 or below; 1e-10 is demanded.
+"""
+
+import importlib.util
+import os
+from itertools import product
+
+import numpy as np
+import pytest
+from torch_reference import (
+    CELL_NAMES,
+    COMMAND,
+    DATA,
+    LIVE,
+    STORED,
+    assert_equal,
+    draw,
+    package_params,
+    read,
+    relative_error,
+    run_package,
+    run_pytorch,
+)
+
+from rnn_src.cells import CELLS
+
+MISSING = "PyTorch is not installed: `make pytorch` runs this test"
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return read()[1]
+
+
+@pytest.fixture
+def pytorch():
+    """PyTorch on one thread; without it a skip, or a failure where PyTorch is required."""
+    if importlib.util.find_spec("torch") is None:
+        required = os.environ.get("REQUIRE_PYTORCH") == "1"
+        (pytest.fail if required else pytest.skip)(MISSING)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+# --- Against the stored file -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [case.name for case in STORED])
+def test_the_package_equals_the_stored_values(stored, name):
+    problem, result = stored[name]
+    assert_equal(name, run_package(problem), result)
+
+
+def test_the_stored_file_covers_every_cell(stored):
+    assert set(stored) == {case.name for case in STORED}
+    problems = [problem for problem, _ in stored.values()]
+    wanted = set(product(CELL_NAMES, (False, True)))
+    assert {(str(p["cell"]), "lengths" in p) for p in problems} == wanted
+    assert {str(p["cell"]) for p in problems if len(p["x"]) == 200} == set(CELL_NAMES)
+    assert {"lengths" in p for p in problems if "loss_c" in p} == {False, True}
+    assert all(p["lengths"].min() < len(p["x"]) for p in problems if "lengths" in p)
+
+
+def test_the_stored_values_hold_every_state_and_every_gradient(stored):
+    for name, (problem, result) in stored.items():
+        wanted = {"h", "h_n", "dW", "dU", "dbias_ih", "dbias_hh", "dx", "dh0"}
+        wanted |= {"db_n"} if "gru" in name else set()
+        wanted |= {"c_n", "dc0"} if "lstm" in name else set()
+        wanted |= {"c"} if "loss_c" in problem else set()
+        assert set(result) == wanted
+        assert all(a.dtype == np.float64 and np.abs(a).max() > 1e-9 for a in result.values()), name
+
+
+def test_the_stored_file_is_small_and_says_what_made_it():
+    torch, numpy, command = read()[0]
+    assert torch.startswith("torch ") and numpy.startswith("numpy ") and command == COMMAND
+    assert DATA.stat().st_size < 300_000
+
+
+# --- Against PyTorch itself ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_the_package_equals_pytorch(pytorch, cell):
+    for case in LIVE:
+        if case.cell == cell:
+            problem = draw(case)
+            assert_equal(case.name, run_package(problem), run_pytorch(problem))
+
+
+def test_the_stored_values_are_what_this_pytorch_gives(pytorch, stored):
+    for name, (problem, result) in stored.items():
+        assert_equal(name, run_pytorch(problem), result)
+
+
+@pytest.mark.parametrize("padded", [False, True], ids=["full", "padded"])
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_the_live_cases_reach_far_enough(cell, padded):
+    cases = [case for case in LIVE if case.cell == cell and case.padded == padded]
+    assert len({case.name for case in cases}) >= 12
+    assert max(case.T for case in cases if case.far) == 200
+    for size in "TBDH":
+        assert min(getattr(case, size) for case in cases) == 1
+    assert {case.stepped for case in cases} == ({False, True} if cell == "lstm" else {False})
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_every_gate_is_drawn_with_spectral_radius_1(name):
+    W = draw(next(c for c in LIVE if c.cell == name and c.shape == "moderate"))["weight_hh"]
+    assert W.shape == (CELLS[name].gates * 8, 8)
+    for gate in W.reshape(-1, 8, 8):
+        np.testing.assert_allclose(np.abs(np.linalg.eigvals(gate)).max(), 1, rtol=1e-12)
+        assert np.abs(gate - gate.T).max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "value, outcome", [(None, pytest.skip.Exception), ("1", pytest.fail.Exception)]
+)
+def test_where_pytorch_is_required_nothing_is_skipped(monkeypatch, request, value, outcome):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.delenv("REQUIRE_PYTORCH", raising=False)
+    if value is not None:
+        monkeypatch.setenv("REQUIRE_PYTORCH", value)
+    with pytest.raises(outcome, match=MISSING):
+        request.getfixturevalue("pytorch")
+
+
+# --- Planted errors: the comparison must find each -------------------------------------------
+
+
+def with_swapped_gates(problem, i, j):
+    """The result if two blocks of H rows change places in W, U and b."""
+    params, H = package_params(problem), problem["h0"].shape[1]
+    rows = np.arange(len(params.b)).reshape(-1, H)
+    rows[[i, j]] = rows[[j, i]]
+    swapped = {k: getattr(params, k)[rows.ravel()] for k in ("W", "U", "b")}
+    return run_package(problem, params._replace(**swapped))
+
+
+def with_b_n_at_the_input(problem):
+    """The result if b_n stands beside U x, where the reset gate does not reach it."""
+    params, H = package_params(problem), problem["h0"].shape[1]
+    b = params.b + np.append(np.zeros(2 * H), params.b_n)
+    return run_package(problem, params._replace(b=b, b_n=np.zeros(H)))
+
+
+def with_one_gradient_for_both_biases(problem):
+    """The result if the gradient of bias_hh is taken for that of bias_ih, b_n's part included."""
+    result = run_package(problem)
+    return result | {"dbias_hh": result["dbias_ih"]}
+
+
+def without(problem, key):
+    """The result if an array of the problem is taken for 0."""
+    return run_package(problem | {key: np.zeros_like(problem[key])})
+
+
+def with_the_padding_at_0(problem):
+    """The result if the states beyond a sequence's end are 0, as in PyTorch's own output."""
+    result = run_package(problem)
+    real = np.arange(len(problem["x"]))[:, None] < problem["lengths"]
+    return result | {"h": result["h"] * real[..., None]}
+
+
+def changed(problem, key, function):
+    """The result with one array replaced."""
+    result = run_package(problem)
+    return result | {key: function(result[key])}
+
+
+def shifted(array):
+    """One entry moved by 1e-9 of the largest."""
+    array = array.copy()
+    array.flat[0] += 1e-9 * np.abs(array).max()
+    return array
+
+
+PLANTED = {
+    "r and z swapped": ("gru-short", "h", lambda p: with_swapped_gates(p, 0, 1)),
+    "z and n swapped": ("gru-short", "h", lambda p: with_swapped_gates(p, 1, 2)),
+    "i and f swapped": ("lstm-short", "h", lambda p: with_swapped_gates(p, 0, 1)),
+    "g and o swapped": ("lstm-short-padded", "h", lambda p: with_swapped_gates(p, 2, 3)),
+    "b_n at the input": ("gru-short", "h", with_b_n_at_the_input),
+    "one gradient for both biases": ("gru-short", "dbias_hh", with_one_gradient_for_both_biases),
+    "h0 forgotten": ("rnn-short", "h", lambda p: without(p, "h0")),
+    "loss on c forgotten": ("lstm-short-stepped", "dc0", lambda p: without(p, "loss_c")),
+    "loss on the end of c forgotten": ("lstm-short", "dW", lambda p: without(p, "loss_c_n")),
+    "loss at the end forgotten": ("rnn_relu-short-padded", "dx", lambda p: without(p, "loss_h_n")),
+    "lengths forgotten": ("rnn-short-padded", "h", lambda p: run_package(p | {"lengths": None})),
+    "0 beyond the end": ("gru-short-padded", "h", with_the_padding_at_0),
+    "no gradient of c0": ("lstm-long", "dc0", lambda p: changed(p, "dc0", np.zeros_like)),
+    "transposed": ("rnn-short", "dW", lambda p: changed(p, "dW", np.transpose)),
+    "a tenth digit": ("rnn-long", "dU", lambda p: changed(p, "dU", shifted)),
+    "a NaN": ("lstm-short", "dx", lambda p: changed(p, "dx", lambda a: a * np.nan)),
+    "another shape": ("gru-short", "db_n", lambda p: changed(p, "db_n", lambda a: a[None])),
+    "float32": ("rnn-short", "h_n", lambda p: changed(p, "h_n", np.float32)),
+}
+
+
+@pytest.mark.parametrize("error", PLANTED)
+def test_a_planted_error_is_found(stored, error):
+    name, array, run = PLANTED[error]
+    problem, result = stored[name]
+    with pytest.raises(AssertionError, match=rf"^{name} differs from PyTorch in .*\b{array} by"):
+        assert_equal(name, run(problem), result)
+
+
+def test_an_array_that_is_not_compared_is_found(stored):
+    problem, result = stored["lstm-short"]
+    ours = run_package(problem)
+    del ours["dc0"]
+    with pytest.raises(AssertionError, match="are compared with .*'dc0'"):
+        assert_equal("lstm-short", ours, result)
+
+
+def test_a_reference_of_0_proves_nothing():
+    assert relative_error(np.zeros(3), np.zeros(3)) == np.inf
