@@ -75,23 +75,18 @@ def test_registry_names_its_records(cell):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_block_is_written_and_nothing_else_is_changed(cell, dtype):
-    """step writes a and s_next, slopes its out, step_back ds and da: all of it, in its dtype."""
+    """step writes a and s_next, slopes its out, step_back ds and da; the rest is locked here."""
     inputs, ds = draw(cell, dtype, lead=(2,))
-    (a, q), s, s_next = arranged(cell, inputs), inputs["s"], np.full_like(inputs["s"], np.nan)
-    before = q.copy(), s.copy()
+    (a, q), s = arranged(cell, inputs), inputs["s"]
+    kept, s_next = a[: cell.keeps], np.full_like(s, np.nan)
+    q.flags.writeable = s.flags.writeable = False
     cell.step(a, q, s, s_next)
-    kept = a[: cell.keeps]
-    given = q, s, s_next, kept
-    before = *before, s_next.copy(), kept.copy()
-    slopes = slopes_of(cell, kept, s, s_next)[:, None]
-    da, past = reverse(cell, slopes.copy(), ds)
-    for array, copy in zip(given, before, strict=True):
-        np.testing.assert_array_equal(array, copy)
+    kept.flags.writeable = s_next.flags.writeable = False
+    slopes = slopes_of(cell, kept, s, s_next)
+    slopes.flags.writeable = False
+    da, past = reverse(cell, slopes[:, None], ds)
     for array in (s_next, kept, slopes, da, past):
         assert array.dtype == dtype and np.isfinite(array).all()
-    frozen = slopes.copy()
-    frozen.flags.writeable = False
-    reverse(cell, frozen, ds)
 
 
 def test_a_step_that_keeps_nothing_may_write_over_its_input(cell):
