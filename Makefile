@@ -83,13 +83,15 @@ strict: .venv/ready  ## build the book with every warning an error
 pytorch: .venv-bench/ready  ## compare the cells with PyTorch itself
 	@REQUIRE_PYTORCH=1 $(BENCH) -m pytest tests/test_pytorch.py
 
-# Both at their best: one thread, the matrix kernels that each chooses for this processor, and
-# memory that stays with the process, without which PyTorch pays for fresh pages at every step.
-BEST := env -u OPENBLAS_CORETYPE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 \
-  MALLOC_MMAP_THRESHOLD_=4294967295 MALLOC_TRIM_THRESHOLD_=4294967295 MALLOC_TOP_PAD_=268435456
+# As both are installed, on one thread; with the matrix kernels that NumPy chooses for this
+# processor, whatever the shell pins; and with memory that stays with the process, as without it
+# some sizes of PyTorch lose up to a third of their time to fresh pages (glibc only).
+QUIET := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+  MKL_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967295 MALLOC_TRIM_THRESHOLD_=4294967295 \
+  MALLOC_TOP_PAD_=268435456 PYTHONPATH=.
 bench: .venv-bench/ready  ## time a training step against PyTorch, and the passes against T
-	@PYTHONPATH=. $(BEST) $(BENCH) bench/speed.py
-	@PYTHONPATH=. $(BEST) $(BENCH) bench/bptt_cost.py
+	@$(QUIET) $(BENCH) bench/speed.py
+	@$(QUIET) $(BENCH) bench/bptt_cost.py
 
 linkcheck: .venv/ready  ## ask every cited address whether it answers (needs the network)
 	@$(SPHINX) -b linkcheck . _build/linkcheck

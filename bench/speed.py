@@ -2,12 +2,13 @@
 
     make bench
 
-Every contender does the same work: all hidden states, and the gradients of the parameters, the
-inputs and the initial state. Within a round they take turns, so that whatever else the machine is
-doing falls on all alike; a ratio is the median of the rounds' ratios. One thread each.
+Both compute all hidden states, and the gradients of the parameters, the inputs and the initial
+state. Within a round the contenders take turns, each round beginning with another one; a ratio is
+the median of the rounds' ratios. One thread each.
 
-"Products" are the matrix products alone that no implementation can avoid, in the shapes in which
-the package makes them: the floor under any NumPy code.
+"Products" are the matrix products that a step needs, written in the plainest way, once through
+NumPy and once through PyTorch: a yardstick for the rest of the step, and for the two libraries that
+multiply matrices.
 """
 
 import argparse
@@ -52,20 +53,20 @@ def numpy_step(name, params, x, s0, dstates):
 
 def torch_step(module, x, s0, dstates):
     module.zero_grad()
-    x.grad = None
+    for leaf in (x, *(s0 if isinstance(s0, tuple) else (s0,))):
+        leaf.grad = None
     y, _ = module(x, s0)
     y.backward(dstates)
 
 
-def products(W, U, x, h, da):
-    """Every product that a step of BPTT needs, and nothing else."""
+def products(matmul, W, U, Wt, x, h, da, q, dh):
+    """Every product that a step of BPTT needs, and nothing else; for arrays and for tensors."""
     (T, B, D), H = x.shape, W.shape[1]
-    Wt, q, dh = np.ascontiguousarray(W.T), np.empty((B, len(W)), W.dtype), np.empty_like(h[0])
-    x @ U.T
+    x.reshape(T * B, D) @ U.T
     for t in range(T):
-        np.matmul(h[t], Wt, out=q)
+        matmul(h[t], Wt, out=q)
     for t in reversed(range(T)):
-        np.matmul(da[t], W, out=dh)
+        matmul(da[t], W, out=dh)
     flat = da.reshape(T * B, -1)
     flat.T @ h.reshape(T * B, H), flat.T @ x.reshape(T * B, D), flat @ U
 
@@ -87,10 +88,44 @@ def contenders(name, T, B, D, H, dtype):
     ts = (zeros, torch.zeros_like(zeros, requires_grad=True)) if cell.parts == 2 else zeros
     ours = partial(numpy_step, name, params, x, s0, dstates)
     theirs = partial(torch_step, module, tx, ts, th)
+    compare(name, ours(), theirs, module, tx, ts)
+    W, U = params[:2]
+    operands = [
+        W,
+        U,
+        np.ascontiguousarray(W.T),
+        x,
+        h,
+        da,
+        np.empty_like(da[0]),
+        np.empty_like(h[0]),
+    ]
+    return {
+        "numpy": ours,
+        "torch": theirs,
+        "products": partial(products, np.matmul, *operands),
+        "torch_products": partial(products, torch.matmul, *map(torch.tensor, operands)),
+    }
+
+
+def compare(name, ours, theirs, module, tx, ts):
+    """The two compute the same gradients, to the rounding of their precision."""
     theirs()
-    W, dW = module.weight_hh_l0.grad.numpy(), ours()[0].W
-    assert np.linalg.norm(W - dW) < (1e-10 if dtype == "float64" else 1e-2) * np.linalg.norm(W)
-    return {"numpy": ours, "torch": theirs, "products": partial(products, *params[:2], x, h, da)}
+    grads, dx, ds0 = ours
+    found = {
+        "weight_hh_l0": grads.W,
+        "weight_ih_l0": grads.U,
+        "bias_ih_l0": grads.b,
+    }
+    pairs = [(getattr(module, key).grad.numpy(), value) for key, value in found.items()]
+    states = ts if isinstance(ts, tuple) else (ts,)
+    pairs += [(tx.grad.numpy(), dx)]
+    pairs += [(np.concatenate([s.grad.numpy()[0] for s in states], axis=1), ds0)]
+    if name == "gru":
+        pairs += [(module.bias_hh_l0.grad.numpy()[-len(grads.b_n) :], grads.b_n)]
+    for wanted, got in pairs:
+        limit = 1e-11 if wanted.dtype == np.float64 else 1e-4
+        assert np.linalg.norm(wanted - got) < limit * np.linalg.norm(wanted), name
 
 
 def repeats(step):
@@ -110,9 +145,11 @@ def race(steps, rounds):
     """Seconds a step, round by round, of contenders that take turns."""
     counts = {who: repeats(step) for who, step in steps.items()}
     times = {who: [] for who in steps}
-    for _ in range(rounds):
-        for who, step in steps.items():
-            times[who].append(seconds(step, counts[who]))
+    names = [*steps]
+    for k in range(rounds):
+        first = k % len(names)
+        for who in names[first:] + names[:first]:
+            times[who].append(seconds(steps[who], counts[who]))
     return times
 
 
@@ -120,9 +157,15 @@ def measure(name, size, dtype, rounds):
     times = race(contenders(name, *size, dtype), rounds)
     row = {"cell": name, "dtype": dtype, **dict(zip("TBDH", size))}
     row |= {f"{who}_seconds": statistics.median(taken) for who, taken in times.items()}
-    for who in ("torch", "products"):
-        ratios = [ours / theirs for ours, theirs in zip(times["numpy"], times[who])]
-        row[f"over_{who}"] = statistics.median(ratios)
+    for over, one, other in (
+        ("over_torch", "numpy", "torch"),
+        ("over_products", "numpy", "products"),
+        ("products_over_torch", "products", "torch"),
+        ("products_over_torch_products", "products", "torch_products"),
+    ):
+        ratios = [a / b for a, b in zip(times[one], times[other])]
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        row |= {over: middle, f"{over}_quartiles": [low, high]}
     return row
 
 
@@ -157,31 +200,57 @@ def naive_step():
     return step
 
 
+def batch_step(W, U, b, x, dh):
+    """The same loop for a whole batch, and with the gradient of the inputs."""
+    h = np.zeros((len(x) + 1, x.shape[1], len(b)))
+    for t, x_t in enumerate(x):
+        h[t + 1] = np.tanh(h[t] @ W.T + x_t @ U.T + b)
+    dW, dU, db = np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)
+    dx, back = np.empty_like(x), 0.0
+    for t in reversed(range(len(x))):
+        delta = (1 - h[t + 1] ** 2) * (dh[t] + back)
+        dW += delta.T @ h[t]
+        dU += delta.T @ x[t]
+        db += delta.sum(axis=0)
+        dx[t], back = delta @ U, delta @ W
+    return dW, dU, db, dx
+
+
 def measure_naive(T, B, D, H, rounds):
-    """The textbook's vanilla network, sequence by sequence, beside the package, in float64."""
-    steps = contenders("rnn", T, B, D, H, "float64")
-    params, x, s0, dstates = steps["numpy"].args[1:]
+    """The textbook's vanilla network, in float64: a sequence at a time, a batch, the package."""
+    ours = contenders("rnn", T, B, D, H, "float64")["numpy"]
+    params, x, s0, dstates = ours.args[1:]
     textbook = naive_step()
 
     def naive():
         return [textbook(*params, x[:, n], dstates[:, n]) for n in range(B)]
 
+    def batch():
+        return batch_step(*params, x, dstates)
+
     total = [sum(parts) for parts in zip(*(gradients[:3] for gradients in naive()))]
-    for mine, theirs in zip(total, steps["numpy"]()[0]):
-        assert np.linalg.norm(mine - theirs) < 1e-10 * np.linalg.norm(theirs)
-    times = race({"naive": naive, "numpy": steps["numpy"]}, rounds)
-    ratio = statistics.median(n / p for n, p in zip(times["naive"], times["numpy"]))
-    medians = {f"{who}_seconds": statistics.median(taken) for who, taken in times.items()}
-    return dict(zip("TBDH", (T, B, D, H))) | medians | {"over_numpy": ratio}
+    for found in (total, batch()[:3]):
+        for mine, theirs in zip(found, ours()[0]):
+            assert np.linalg.norm(mine - theirs) < 1e-10 * np.linalg.norm(theirs)
+    times = race({"naive": naive, "batch": batch, "numpy": ours}, rounds)
+    row = dict(zip("TBDH", (T, B, D, H)))
+    row |= {f"{who}_seconds": statistics.median(taken) for who, taken in times.items()}
+    for who in ("naive", "batch"):
+        row[f"{who}_over_numpy"] = statistics.median(
+            a / b for a, b in zip(times[who], times["numpy"])
+        )
+    return row
 
 
-HEAD = f"{'':29}{'NumPy ms':>10}{'PyTorch ms':>12}{'NumPy/PyTorch':>15}{'NumPy/products':>16}"
+HEAD = f"{'':29}{'NumPy ms':>10}{'PyTorch ms':>12}{'/ PyTorch':>12}{'/ products':>12}"
+HEAD += f"{'products / PyTorch and its products':>40}"
 
 
 def line(row):
     size = ",".join(str(row[letter]) for letter in "TBDH")
     ours, theirs = 1e3 * row["numpy_seconds"], 1e3 * row["torch_seconds"]
-    ratios = f"{row['over_torch']:15.2f}{row['over_products']:16.2f}"
+    ratios = f"{row['over_torch']:12.2f}{row['over_products']:12.2f}"
+    ratios += f"{row['products_over_torch']:30.2f}{row['products_over_torch_products']:10.2f}"
     return f"{row['cell']:5}{row['dtype']:9}{size:15}{ours:10.2f}{theirs:12.2f}{ratios}"
 
 
@@ -200,6 +269,11 @@ def machine():
         "numpy": np.__version__,
         "numpy_blas": ", ".join(kernels),
         "torch": torch.__version__,
+        "torch_blas": ", ".join(
+            re.sub(r" for.*| \(Git.*", "", line.strip(" -"))
+            for line in torch.__config__.show().splitlines()
+            if "Math Kernel" in line or "MKL-DNN" in line
+        ),
         "threads": 1,
     }
 

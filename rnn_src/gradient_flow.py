@@ -47,8 +47,9 @@ def gradient_by_lag(cell, params, x, dstates, s0=None):
     -----
     The inner sums of :eq:`eq-bptt-pairs`, sorted by t - k; measured in :ref:`ch-truncation`. The
     losses' derivatives are carried back one step at a time by the Jacobians, all of them at once,
-    and a window of 1 gives what they say there. It costs O(T^2 S^2) for each sequence, and nothing
-    is subtracted, so a contribution of 1e-200 still has its digits.
+    and a window of 1 gives what they say there. No lag is got as the difference of two large
+    gradients, so a lag whose contribution is tiny keeps its digits. Each sequence costs O(T^2 S^2),
+    and O(T S^3) for the Jacobians.
 
     Examples
     --------

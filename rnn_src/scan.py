@@ -1,19 +1,18 @@
 """The one loop over time. `scan` owns every recurrent matrix product; cells are elementwise.
 
-Forward: one product for all inputs, then one fused recurrent product a step. Backward: the steps in
-blocks; for each block the slopes of all its steps at once, the reverse loop, and one stacked
-product per weight gradient. Derived in :ref:`ch-cell` and :ref:`ch-bptt`.
+Forward: one call for the products of all inputs, then one a step for those of the state. Backward:
+the steps in blocks; for each block the slopes of all its steps at once, the reverse loop, and one
+stacked product per weight gradient. Derived in :ref:`ch-cell` and :ref:`ch-bptt`.
 
-What is done for speed, and the time that a step would take without it, from the smallest effect to
-the largest over the sizes of :ref:`ch-speed`:
+What is done for speed, and the time of a step with this undone over the time with it, measured once
+on the machine of :ref:`ch-speed`, to about 0.05, over its smaller sizes and the cells concerned:
 
-- blocks instead of single steps in the reverse: 0.97 to 1.6 times, 3 to 4 times for a batch of one;
-- the gates as whole blocks (T, G, B, H), not side by side in rows: 1.0 to 1.5 times;
-- the logistic function through one tanh for all gates, its weights halved: 1.0 to 1.1 times;
-- weights copied into the order in which the products read them: 1.0 to 1.1 times;
-- whole copies of an LSTM's two states inside the loop: 0.96 to 1.1 times;
-- the bias as the weight of an input that is always 1, and products into arrays that are there
-  already: 1.0 to 1.05 times each.
+- blocks instead of single steps in the reverse: 1.0 to 2.1, and 2.8 to 3.9 for a batch of one;
+- the gates as whole blocks (T, G, B, H), not side by side in rows: 1.1 to 1.5, in a batch;
+- the logistic function through one tanh for all gates, its weights halved: 1.0 to 1.1;
+- weights copied into the order in which the products read them: 1.0 to 1.1;
+- whole copies of an LSTM's two states inside the loop: 1.0 to 1.1;
+- the bias as the weight of an input that is always 1: 1.0 to 1.05.
 """
 
 from typing import NamedTuple
@@ -39,7 +38,7 @@ class Tape(NamedTuple):
     cell : str
         The name of the cell that made it.
     x : (T, B, D) ndarray
-        The inputs.
+        The inputs: the caller's array, not to be changed before `backward` has read it.
     states : (T+1, B, S) ndarray
         The states, states[0] = s0.
     kept : (T, keeps, B, H) ndarray
@@ -297,8 +296,8 @@ def backward(cell, params, tape, dstates, window=None):
         back.
     window : int, optional
         Truncate: each loss is sent back through at most this many steps, so it credits inputs at
-        lags 0 to window - 1, and s0 if that is so near. The cost grows by the same factor. None, or
-        window >= T, is full BPTT.
+        lags 0 to window - 1, and s0 if that is so near. The reverse loop costs that many times as
+        much. None, or window >= T, is full BPTT.
 
     Returns
     -------
@@ -320,7 +319,8 @@ def backward(cell, params, tape, dstates, window=None):
     Notes
     -----
     :eq:`eq-bptt-delta` and :eq:`eq-bptt-gradients` in :ref:`ch-bptt` (Rumelhart, Hinton and
-    Williams 1986; Werbos 1990). The window is the sliding one of Williams and Peng (1990).
+    Williams 1986; Werbos 1990). The window slides: h = window and h' = 1 in the
+    terms of Williams and Peng (1990).
 
     Examples
     --------

@@ -18,16 +18,18 @@ class Cell(NamedTuple):
         Its key in `CELLS`.
     params : type
         NamedTuple class of its parameters: W (G*H, H), U (G*H, D), b (G*H,), and b_n (H,) if the
-        last gate has a bias on the side of W h.
+        last gate, which is then not a logistic one, has a bias on the side of W h.
     gates : int
         G, the blocks of rows in W, U and b.
     parts : int
         P, the blocks of the state, so S = P * H. The first is always h.
     logistic : tuple of int
         The gates that pass through the logistic function, here (1 + tanh(v / 2)) / 2. Its error is
-        a rounding of 1 and not of its own value: a gate closed to 1e-9 has 7 digits left of 16.
+        a rounding of 1 and not of its own value: a gate closed to 1e-9 has 7 digits left of 16 in
+        float64, and is 0 in float32.
     keeps : int
-        Blocks of a step that the reverse needs besides the states; 0 if the states are enough.
+        Blocks of a step that are kept for the reverse besides the states: at least the blocks of a;
+        or 0 if the states are enough, and then `step` finds a where it writes s_next.
     slope_blocks : int
         Blocks that `slopes` writes.
     step : callable

@@ -4,7 +4,8 @@ i, f, o = logistic(W h_{t-1} + U x_t + b) and g = tanh(W h_{t-1} + U x_t + b), e
 rows; c_t = f c_{t-1} + i g and h_t = o tanh(c_t).
 
 Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers, Schmidhuber and Cummins
-(2000) and without peepholes. Equations and the order i, f, g, o are PyTorch's.
+(2000), in the form that is now usual: with tanh, and without peepholes. Equations and the order
+i, f, g, o are PyTorch's.
 """
 
 from typing import NamedTuple

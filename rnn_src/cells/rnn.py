@@ -1,7 +1,7 @@
 """The vanilla recurrent cell, h_t = phi(W h_{t-1} + U x_t + b), with phi = tanh or ReLU.
 
-Source: Elman (1990), *Finding structure in time*; the ReLU variant as in Le, Jaitly and Hinton
-(2015).
+Source: Elman (1990), *Finding structure in time*, with tanh here; the ReLU variant as in Le, Jaitly
+and Hinton (2015).
 """
 
 from typing import NamedTuple
