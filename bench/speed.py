@@ -72,7 +72,7 @@ def products(matmul, W, U, Wt, x, h, da, q, dh):
 
 
 def contenders(name, T, B, D, H, dtype):
-    """The three to be timed, on the same numbers; NumPy and PyTorch are compared once before."""
+    """What is timed, on the same numbers; NumPy and PyTorch are compared once before."""
     rng, cell = np.random.default_rng(0), CELLS[name]
     params = init(name, D, H, rng, dtype)
     x, h, da = (rng.standard_normal((T, B, size)).astype(dtype) for size in (D, H, cell.gates * H))
@@ -90,16 +90,8 @@ def contenders(name, T, B, D, H, dtype):
     theirs = partial(torch_step, module, tx, ts, th)
     compare(name, ours(), theirs, module, tx, ts)
     W, U = params[:2]
-    operands = [
-        W,
-        U,
-        np.ascontiguousarray(W.T),
-        x,
-        h,
-        da,
-        np.empty_like(da[0]),
-        np.empty_like(h[0]),
-    ]
+    q, dh = np.empty_like(da[0]), np.empty_like(h[0])
+    operands = (W, U, np.ascontiguousarray(W.T), x, h, da, q, dh)
     return {
         "numpy": ours,
         "torch": theirs,
@@ -112,11 +104,7 @@ def compare(name, ours, theirs, module, tx, ts):
     """The two compute the same gradients, to the rounding of their precision."""
     theirs()
     grads, dx, ds0 = ours
-    found = {
-        "weight_hh_l0": grads.W,
-        "weight_ih_l0": grads.U,
-        "bias_ih_l0": grads.b,
-    }
+    found = {"weight_hh_l0": grads.W, "weight_ih_l0": grads.U, "bias_ih_l0": grads.b}
     pairs = [(getattr(module, key).grad.numpy(), value) for key, value in found.items()]
     states = ts if isinstance(ts, tuple) else (ts,)
     pairs += [(tx.grad.numpy(), dx)]

@@ -26,7 +26,7 @@ class Cell(NamedTuple):
     logistic : tuple of int
         The gates that pass through the logistic function, here (1 + tanh(v / 2)) / 2. Its error is
         a rounding of 1 and not of its own value: a gate closed to 1e-9 has 7 digits left of 16 in
-        float64, and is 0 in float32.
+        float64, and one below 3e-8 has none in float32.
     keeps : int
         Blocks of a step that are kept for the reverse besides the states: at least the blocks of a;
         or 0 if the states are enough, and then `step` finds a where it writes s_next.
