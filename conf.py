@@ -55,7 +55,7 @@ doctest_test_doctest_blocks = ""  # pytest runs the docstrings, each inside its 
 # lock would leave the old numbers in the book.
 KERNEL = ROOT / "book" / "_kernel"
 inputs = [ROOT / "requirements.txt"]
-for pattern in ("rnn_src/**/*.py", "bench/results/*.json", "book/_kernel/*"):
+for pattern in ("rnn_src/**/*.py", "bench/results/*.json", "tests/data/*", "book/_kernel/*"):
     inputs += sorted(ROOT.glob(pattern))
 digest = hashlib.sha256(sys.version.encode())
 for path in inputs:
