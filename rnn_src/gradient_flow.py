@@ -1,8 +1,11 @@
 """What becomes of a gradient on its way back: measured on any cell, one lag at a time.
 
 The lag of a contribution is the number of steps from a use of the weights to the loss that it
-helped to cause.
+helped to cause. The functions that take J want the Jacobians of `rnn_src.scan.jacobians`, so they
+work on every cell and on every network that `rnn_src.interop` brings in.
 """
+
+import itertools
 
 import numpy as np
 
@@ -10,7 +13,149 @@ from rnn_src import _checks
 from rnn_src.scan import backward, forward, jacobians
 from rnn_src.trees import tree_map
 
-__all__ = ["gradient_by_lag"]
+__all__ = [
+    "gradient_by_lag",
+    "lag_norms",
+    "loss_surface",
+    "lyapunov_exponents",
+    "singular_values_by_lag",
+]
+
+
+def lag_norms(J):
+    """The largest stretch that the last k steps give to any vector, for every k.
+
+    Parameters
+    ----------
+    J : (T, B, S, S) array
+        J[t] = d s_{t+1} / d s_t, as `rnn_src.scan.jacobians` returns them.
+
+    Returns
+    -------
+    (T+1, B) ndarray
+        Row k is the 2-norm of J[T-1] ... J[T-k]; row 0 is 1.
+
+    Raises
+    ------
+    ValueError
+        If `J` is not finite, of floats, with four axes and the last two equal, or a product
+        overflows.
+
+    Notes
+    -----
+    :eq:`eq-jacobians-product` in :ref:`ch-jacobians`. It is also the largest factor that a gradient
+    can take on its way back over those k steps.
+
+    Examples
+    --------
+    >>> J = np.broadcast_to(np.diag([0.5, 0.25]), (3, 1, 2, 2))
+    >>> lag_norms(J)[:, 0]
+    array([1.   , 0.5  , 0.25 , 0.125])
+    """
+    return singular_values_by_lag(J)[..., 0]
+
+
+def singular_values_by_lag(J):
+    """All singular values of the product of the last k Jacobians, for every k.
+
+    Parameters
+    ----------
+    J : (T, B, S, S) array
+        J[t] = d s_{t+1} / d s_t, as `rnn_src.scan.jacobians` returns them.
+
+    Returns
+    -------
+    (T+1, B, S) ndarray
+        Row k holds those of J[T-1] ... J[T-k], largest first.
+
+    Raises
+    ------
+    ValueError
+        If `J` is not finite, of floats, with four axes and the last two equal, or a product
+        overflows.
+
+    Notes
+    -----
+    :eq:`eq-jacobians-product` in :ref:`ch-jacobians`. The product is formed as it stands, so a
+    singular value below the largest one of its row times the precision of the dtype (2e-16 in
+    float64) is rounding.
+
+    Examples
+    --------
+    >>> J = np.broadcast_to(np.diag([0.5, 2.0]), (3, 1, 2, 2))
+    >>> singular_values_by_lag(J)[-1]
+    array([[8.   , 0.125]])
+    """
+    J = _checks.array("J", J, ("T", "B", "S", "S"))
+    T, B, S, columns = J.shape
+    if columns != S:
+        raise ValueError(f"J must be (T, B, S, S), got {J.shape}")
+    values = np.ones((T + 1, B, S), J.dtype)
+    product = np.eye(S, dtype=J.dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k in range(1, T + 1):
+            product = product @ J[T - k]
+            if not np.isfinite(product).all():
+                raise ValueError(f"J must have products inside {J.dtype}, that of {k} overflows")
+            values[k] = np.linalg.svd(product, compute_uv=False)
+    return values
+
+
+def lyapunov_exponents(J, count=None):
+    """Average growth per step, in logarithms, along the directions that the network sorts out.
+
+    Parameters
+    ----------
+    J : (T, B, S, S) array, or iterable of (B, S, S) arrays
+        The Jacobians in the order of time. A generator may make them one by one, so that a long
+        run need not be held in memory.
+    count : int, optional
+        How many of the largest exponents; all S if not given.
+
+    Returns
+    -------
+    (B, count) ndarray of float64
+        Largest first: those of the first exponent converge to lim (1/T) ln norm(J_T ... J_1).
+        Minus infinity, or far below all others, where a direction is lost altogether.
+
+    Raises
+    ------
+    ValueError
+        If there is no Jacobian, one is not finite or has another shape than the first, or `count`
+        is not an integer from 1 to S.
+
+    Notes
+    -----
+    :eq:`eq-exploding-exponents` in :ref:`ch-exploding` (Benettin, Galgani, Giorgilli and Strelcyn
+    1980). A frame of vectors, drawn once from a fixed seed, is multiplied by each Jacobian and made
+    orthonormal again, so nothing overflows however long the run is. The error falls as 1/sqrt(T)
+    for random inputs, and exponents that lie close together want long runs.
+
+    Examples
+    --------
+    >>> J = np.broadcast_to(np.diag([0.5, 2.0]), (10_000, 1, 2, 2))
+    >>> np.allclose(lyapunov_exponents(J), np.log([2.0, 0.5]), atol=1e-3)
+    True
+    """
+    frame, total, T = None, 0.0, 0
+    for T, step in enumerate(J, start=1):  # noqa: B007 (T is used after the loop)
+        if frame is None:
+            step = _checks.array("J[0]", step, ("B", "S", "S"))
+            B, S, _ = step.shape
+            count = S if count is None else _checks.positive_integer("count", count)
+            if count > S:
+                raise ValueError(f"count must be at most S = {S}, got {count}")
+            # a frame along the axes could lie in a direction that the network never leaves
+            frame = np.linalg.qr(np.random.default_rng(0).standard_normal((S, S)))[0][:, :count]
+        step = _checks.array(f"J[{T - 1}]", step, (("B", B), ("S", S), ("S", S)))
+        frame, R = np.linalg.qr(step @ frame)
+        with np.errstate(divide="ignore"):
+            total = total + np.log(np.abs(np.diagonal(R, axis1=-2, axis2=-1)))
+    if frame is None:
+        raise ValueError("J must hold at least one Jacobian, got none")
+    if np.isnan(total).any():
+        raise ValueError("J must have products with a frame that do not overflow")
+    return -np.sort(-total / T, axis=-1)
 
 
 def gradient_by_lag(cell, params, x, dstates, s0=None):
@@ -74,3 +219,70 @@ def gradient_by_lag(cell, params, x, dstates, s0=None):
         earlier[:-1] = (blame[1:, :, None, :] @ J[1:])[:, :, 0]
         blame = earlier
     return tree_map(lambda *lags: np.stack(lags), *by_lag)
+
+
+def loss_surface(cell, params, x, loss, along, across, us, vs, s0=None):
+    """The loss over a plane in the space of the parameters.
+
+    Parameters
+    ----------
+    cell : Cell or str
+        A record of `CELLS` or its name.
+    params : NamedTuple
+        The origin of the plane, as `rnn_src.init` returns it.
+    x : (T, B, D) array
+        Inputs, time first.
+    loss : function
+        From the states (T+1, B, S) to a number.
+    along, across : NamedTuple
+        Two directions, of the type and shapes of `params`.
+    us, vs : (N,) array, (M,) array
+        How far to go along each.
+    s0 : (B, S) array, optional
+        The state before the first input, 0 if not given.
+
+    Returns
+    -------
+    (M, N) ndarray of float64
+        Entry [i, j] is the loss at params + us[j] * along + vs[i] * across.
+
+    Raises
+    ------
+    ValueError
+        If a shape, dtype or value is not as `rnn_src.forward` wants it, `us` or `vs` is not a list
+        of finite numbers, or the loss is not one number.
+    TypeError
+        If a direction has not the type of `params` or `loss` is not a function.
+
+    Notes
+    -----
+    Drawn in :ref:`ch-exploding`, where the plane is spanned by a weight and a bias. It costs one
+    forward pass a point.
+
+    Examples
+    --------
+    >>> from rnn_src import init
+    >>> params = init("rnn", 1, 2, np.random.default_rng(0))
+    >>> up = tree_map(np.ones_like, params)
+    >>> down = tree_map(np.negative, up)
+    >>> energy = lambda states: np.mean(states[-1] ** 2)
+    >>> surface = loss_surface(
+    ...     "rnn", params, np.ones((4, 1, 1)), energy, up, down, [0.0, 0.5], [0.0, 0.5, 1.0]
+    ... )
+    >>> surface.shape, bool(np.isclose(surface[1, 1], surface[0, 0]))
+    ((3, 2), True)
+    """
+    _checks.function("loss", loss)
+    for name, direction in (("along", along), ("across", across)):
+        _checks.instance(name, direction, type(params))
+    us = _checks.array("us", np.asarray(us, dtype=float), ("N",))
+    vs = _checks.array("vs", np.asarray(vs, dtype=float), ("M",))
+    surface = np.empty((len(vs), len(us)))
+    # as Python's floats the distances leave float32 parameters in float32
+    for (i, v), (j, u) in itertools.product(enumerate(vs.tolist()), enumerate(us.tolist())):
+        point = tree_map(lambda p, a, c: p + u * a + v * c, params, along, across)  # noqa: B023
+        value = loss(forward(cell, point, x, s0)[0])
+        if np.ndim(value) != 0:
+            raise ValueError(f"loss must return one number, got shape {np.shape(value)}")
+        surface[i, j] = value
+    return surface

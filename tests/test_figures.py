@@ -1,6 +1,9 @@
 """Figures: what each function puts on the axes. Nothing here looks at pixels."""
 
+import json
+import re
 import sys
+import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -12,6 +15,7 @@ from rnn_src.figures import (
     COLORS,
     STYLE,
     end_label,
+    explorable,
     heat,
     level,
     measured,
@@ -115,6 +119,83 @@ def test_a_quoted_number_goes_to_the_page(monkeypatch):
     assert [type(value) for value in glued.values()] == [int, float]
     with pytest.raises(ValueError, match="loss must be finite, got inf"):
         quote(loss=np.inf)
+
+
+@pytest.fixture
+def glued(monkeypatch):
+    """What a page gets, by name."""
+    found = {}
+    glue = lambda name, value, display: found.update({name: value})  # noqa: E731
+    monkeypatch.setitem(sys.modules, "myst_nb", SimpleNamespace(glue=glue))
+    return found
+
+
+def bend(title=False):
+    """A figure, and what a slider does to it."""
+    figure, ax = plt.subplots()
+    (line,) = ax.plot([0.0, 0.5, 1.0], [0, 0, 1])
+
+    def frame(power):
+        line.set_ydata(np.array([0.0, 0.5, 1.0]) ** power)
+        if title:
+            ax.set_title(f"power {power}")
+        return f"At {power} the middle is at {0.5**power} < 1."
+
+    return figure, frame
+
+
+@pytest.mark.parametrize("title", [False, True])
+def test_every_frame_of_an_explorable_can_be_put_together_again(glued, title):
+    """Each place's parts, put into the first drawing, give the drawing of that place."""
+    values = [1, 2, 3]
+    figure, frame = bend(title)
+    explorable("bend", figure, "the <power>", values, frame, start=1)
+    page = glued["bend"]._repr_mimebundle_()["text/html"]
+    assert 'value="1"' in page and "&lt;power&gt;" in page
+    frames = json.loads(re.search(r'<script type="application/json">(.*)</script>', page)[1])
+    assert [f["says"] for f in frames] == [frame(value) for value in values]
+    assert len({json.dumps(f["parts"]) for f in frames}) == 3
+    assert {len(f["parts"]) for f in frames} == {2 if title else 1}
+
+    def drawn(start):
+        figure, frame = bend(title)
+        explorable("bend", figure, "power", values, frame, start=start)
+        page = glued["bend"]._repr_mimebundle_()["text/html"]
+        return ET.fromstring(re.search(r"<svg.*</svg>", page, re.S)[0])
+
+    for place, parts in enumerate(frames):
+        tree, space = drawn(1), "http://www.w3.org/2000/svg"
+        for name, inner in parts["parts"].items():
+            (group,) = [g for g in tree.iter() if g.get("id") == name]
+            wrapped = f'<g xmlns="{space}" xmlns:xlink="http://www.w3.org/1999/xlink">{inner}</g>'
+            group[:] = list(ET.fromstring(wrapped))
+        tree.set("aria-label", parts["says"])
+        want = drawn(place)
+        assert ET.canonicalize(ET.tostring(tree), strip_text=True) == ET.canonicalize(
+            ET.tostring(want), strip_text=True
+        )
+
+
+def test_two_explorables_share_no_id_and_leave_no_figure_open(glued):
+    for name in ("one", "two"):
+        figure, frame = bend()
+        explorable(name, figure, "power", [1, 2], frame)
+    ids = [set(re.findall(r'\bid="([^"]+)"', str(glued[n].page))) for n in ("one", "two")]
+    assert ids[0] and not ids[0] & ids[1] and not plt.get_fignums()
+    assert glued["one"].still.startswith(b"\x89PNG")
+
+
+def test_an_explorable_says_what_it_wants(glued):
+    figure, frame = bend()
+    for values, start in (([1], 0), ([1, 2], 2), ([1, 2], -1)):
+        with pytest.raises(ValueError, match="start must be a place among 2 or more values"):
+            explorable("bend", figure, "power", values, frame, start)
+    with pytest.raises(ValueError, match="frame must return a sentence, got None"):
+        explorable("bend", figure, "power", [1, 2], lambda value: None)
+    with pytest.raises(ValueError, match="must not change the size"):
+        explorable("bend", figure, "power", [3, 4], lambda v: figure.set_size_inches(v, v) or "s")
+    assert not glued
+    plt.close(figure)
 
 
 @pytest.mark.parametrize("outputs", [None, np.array([[0.9], [-0.9]])])

@@ -68,6 +68,7 @@ def deal_out(app, env, docnames):
 
 
 def setup(app):
+    app.add_js_file("explorable.js", loading_method="defer")
     app.connect("config-inited", create_cache)
     app.connect("env-before-read-docs", deal_out)
     app.connect("doctree-read", require_texts)
