@@ -3,10 +3,14 @@
 #   PYTHON      the interpreter that .venv is made from     make html PYTHON=python3.13
 #   SPHINXOPTS  more options for Sphinx                     make html SPHINXOPTS=-v
 #   PORT        where `make serve` and `make live` listen   make serve PORT=9000
+#   GRIDS       which long experiments to run, not all      make experiments GRIDS="adding copying"
+#   SCHEDULER   a dask cluster that runs them               make experiments SCHEDULER=tcp://host:8786
 
 PYTHON     ?= python3
 SPHINXOPTS ?=
 PORT       ?= 8000
+GRIDS      ?=
+SCHEDULER  ?=
 
 BIN    := .venv/bin/python
 BENCH  := .venv-bench/bin/python
@@ -14,11 +18,11 @@ BENCH  := .venv-bench/bin/python
 SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 # Everything read again, every unknown reference and every warning an error, all of them shown.
 STRICT := -E -n -W --keep-going
-CODE   := conf.py rnn_src tests bench book/_ext book/_kernel
+CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel
 
 .DEFAULT_GOAL := help
-.PHONY: help html live serve test lint pytest doctest strict pytorch bench linkcheck reproducible \
-        readme-figure lock clean clean-cache
+.PHONY: help html live serve test lint pytest doctest strict pytorch bench experiments linkcheck \
+        reproducible readme-figure lock clean clean-cache
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -92,6 +96,11 @@ QUIET := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 OPENBLAS
 bench: .venv-bench/ready  ## time a training step against PyTorch, and the passes against T
 	@$(QUIET) $(BENCH) bench/speed.py
 	@$(QUIET) $(BENCH) bench/bptt_cost.py
+
+# The points fill the cores, so each has one thread; what is finished is not measured again.
+experiments: .venv/ready  ## run the long experiments that the chapters load
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 SCHEDULER='$(SCHEDULER)' PYTHONPATH=. \
+	  $(BIN) -m experiments $(GRIDS)
 
 linkcheck: .venv/ready  ## ask every cited address whether it answers (needs the network)
 	@$(SPHINX) -b linkcheck . _build/linkcheck

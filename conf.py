@@ -55,7 +55,8 @@ doctest_test_doctest_blocks = ""  # pytest runs the docstrings, each inside its 
 # lock would leave the old numbers in the book.
 KERNEL = ROOT / "book" / "_kernel"
 inputs = [ROOT / "requirements.txt"]
-for pattern in ("rnn_src/**/*.py", "bench/results/*.json", "tests/data/*", "book/_kernel/*"):
+results = ("bench/results/*.json", "experiments/results/*.jsonl")
+for pattern in ("rnn_src/**/*.py", "experiments/*.py", *results, "tests/data/*", "book/_kernel/*"):
     inputs += sorted(ROOT.glob(pattern))
 digest = hashlib.sha256(sys.version.encode())
 for path in inputs:

@@ -7,7 +7,15 @@ import numpy as np
 
 from rnn_src import _checks
 
-__all__ = ["INITIALIZERS", "gaussian", "identity", "orthogonal", "spectral_radius"]
+__all__ = [
+    "INITIALIZERS",
+    "chrono",
+    "forget_bias",
+    "gaussian",
+    "identity",
+    "orthogonal",
+    "spectral_radius",
+]
 
 
 def _sizes(rng, rows, columns):
@@ -181,6 +189,106 @@ def spectral_radius(rng, rows, columns, rho=1.0):
         raise ValueError(f"columns must equal rows for a spectral radius, got {rows} x {columns}")
     W = rng.standard_normal((rows, columns))
     return _checks.number("rho", rho, 0, high_open=True) / np.abs(np.linalg.eigvals(W)).max() * W
+
+
+def _gated(params):
+    """H and the number of gates of a GRU's or an LSTM's parameters."""
+    shapes = [np.shape(getattr(params, name, ())) for name in ("W", "b")]
+    if len(shapes[0]) == 2 and shapes[0][1] > 0:
+        rows, H = shapes[0]
+        if rows in (3 * H, 4 * H) and shapes[1] == (rows,):
+            return H, rows // H
+    raise ValueError(
+        f"params must be those of a GRU or an LSTM, got W and b of {shapes[0]} and {shapes[1]}"
+    )
+
+
+def forget_bias(params, value):
+    """Set the bias of the gate that keeps: the forget gate of an LSTM, the update gate of a GRU.
+
+    Parameters
+    ----------
+    params : LSTMParams or GRUParams
+        As `rnn_src.scan.init` returns them.
+    value : float
+        The bias of each unit.
+
+    Returns
+    -------
+    LSTMParams or GRUParams
+        Copies where they differ; the second block of b is `value`.
+
+    Raises
+    ------
+    ValueError
+        If `params` are not those of a GRU or an LSTM, or `value` is not a finite number.
+
+    Notes
+    -----
+    Gers, Schmidhuber and Cummins (2000) and Jozefowicz, Zaremba and Sutskever (2015) for the LSTM.
+    Measured in :ref:`ch-vanishing`.
+
+    Examples
+    --------
+    >>> from rnn_src import init
+    >>> params = init("lstm", 1, 2, np.random.default_rng(0))
+    >>> forget_bias(params, 1.0).b
+    array([0., 0., 1., 1., 0., 0., 0., 0.])
+    """
+    H, _ = _gated(params)
+    b = params.b.copy()
+    b[H : 2 * H] = _checks.number("value", value, low_open=True, high_open=True)
+    return params._replace(b=b)
+
+
+def chrono(params, rng, longest):
+    """Draw the biases of the gate that keeps so that time constants spread from 2 to `longest`.
+
+    b = ln u with u uniform on [1, longest - 1], for the forget gate of an LSTM and the update gate
+    of a GRU; with no other input a unit then keeps u / (u + 1) a step. The input gate of an LSTM
+    has the bias -b.
+
+    Parameters
+    ----------
+    params : LSTMParams or GRUParams
+        As `rnn_src.scan.init` returns them.
+    rng : numpy.random.Generator
+        Source of randomness.
+    longest : float
+        The longest time constant, in steps; above 2.
+
+    Returns
+    -------
+    LSTMParams or GRUParams
+        Copies where they differ.
+
+    Raises
+    ------
+    ValueError
+        If `params` are not those of a GRU or an LSTM, or `longest` is not above 2.
+    TypeError
+        If `rng` is not a Generator.
+
+    Notes
+    -----
+    Tallec and Ollivier (2018), section 3; predicted and measured in :ref:`ch-vanishing`.
+
+    Examples
+    --------
+    >>> from rnn_src import init
+    >>> rng = np.random.default_rng(0)
+    >>> b = chrono(init("lstm", 1, 2, rng), rng, longest=100).b
+    >>> bool((b[2:4] >= 0).all()), (b[:2] + b[2:4]).tolist()
+    (True, [0.0, 0.0])
+    """
+    H, gates = _gated(params)
+    _checks.generator("rng", rng)
+    longest = _checks.number("longest", longest, 2, low_open=True, high_open=True)
+    b = params.b.copy()
+    b[H : 2 * H] = np.log(rng.uniform(1, longest - 1, H))
+    if gates == 4:
+        b[:H] = -b[H : 2 * H]
+    return params._replace(b=b)
 
 
 #: Every initializer by name.

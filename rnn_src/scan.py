@@ -280,7 +280,7 @@ def _slopes(cell, tape, steps, out):
         out *= (np.arange(steps.start, steps.stop)[:, None] < tape.lengths)[..., None]
 
 
-def backward(cell, params, tape, dstates, window=None):
+def backward(cell, params, tape, dstates, window=None, totals=None):
     """Backpropagation through time: the gradients of a loss from its derivatives at the states.
 
     Parameters
@@ -298,6 +298,9 @@ def backward(cell, params, tape, dstates, window=None):
         Truncate: each loss is sent back through at most this many steps, so it credits inputs at
         lags 0 to window - 1, and s0 if that is so near. The reverse loop costs that many times as
         much. None, or window >= T, is full BPTT.
+    totals : (T, B, S) ndarray, optional
+        Is overwritten with the total derivatives dL/d states[1:], later losses included. Full BPTT
+        only.
 
     Returns
     -------
@@ -312,7 +315,7 @@ def backward(cell, params, tape, dstates, window=None):
     ------
     ValueError
         If a shape or dtype is not as said above, a value is not finite, the tape does not fit the
-        parameters, or `window` is not a positive integer.
+        parameters, `window` is not a positive integer, or `totals` is asked of truncated BPTT.
     TypeError
         If `params` are those of another cell or `tape` is not a Tape.
 
@@ -347,6 +350,16 @@ def backward(cell, params, tape, dstates, window=None):
 
     # ds[:, k] comes from the loss k steps later; without a window there is one slice for all.
     truncated = window is not None and window < T
+    if totals is not None:
+        if truncated:
+            raise ValueError(f"totals must be None with a window below T = {T}, got an array")
+        fits = isinstance(totals, np.ndarray) and totals.dtype == states.dtype
+        if not fits or totals.shape != (T, B, S):
+            got = getattr(totals, "dtype", type(totals).__name__), np.shape(totals)
+            raise ValueError(
+                f"totals must be {states.dtype} of {(T, B, S)}, got {got[0]} of {got[1]}"
+            )
+        by_part = _blocks(totals, cell.parts)
     ages = window if truncated else 1
     ds = np.zeros((cell.parts, ages, B, H), states.dtype)
     newest, dh = ds[:, 0], ds[0].reshape(ages * B, H)
@@ -371,6 +384,8 @@ def backward(cell, params, tape, dstates, window=None):
         for k in reversed(range(n)):
             t, slot = steps.start + k, 0 if truncated else k
             newest += dL[k]
+            if totals is not None:
+                by_part[t] = newest
             ended = ds.copy() if t >= shortest else None
             cell.step_back(ds, slopes[:, k, None], by_gate[slot])
             np.dot(dq[slot], params.W, out=past_W)

@@ -735,8 +735,64 @@ def copying(length=100):
     return _task("copying", 10, 9, "cross_entropy", 10 * np.log(8) / steps, batch)
 
 
+def temporal_order(length=50):
+    """Say which two symbols stood in a sequence, and in which order.
+
+    A or B stands at a random place of the second tenth and again of the sixth tenth; all other
+    places hold one of four symbols that mean nothing.
+
+    Parameters
+    ----------
+    length : int
+        T, at least 10.
+
+    Returns
+    -------
+    Task
+        Many-to-one, D = 6 (A, B and the four others), 4 classes: AA, BA, AB, BB. The baseline is
+        ln 4. The test set has 10,000 sequences, as in the papers.
+
+    Raises
+    ------
+    ValueError
+        If `length` is below 10.
+
+    Notes
+    -----
+    Hochreiter and Schmidhuber (1997), task 6a, in the form of Pascanu, Mikolov and Bengio (2013);
+    measured in :ref:`ch-impacts`.
+
+    Examples
+    --------
+    >>> batch = temporal_order(length=20).batch(np.random.default_rng(0), 1)
+    >>> "".join("ABcdef"[k] for k in batch.x[:, 0].argmax(axis=-1)), int(batch.targets[-1, 0])
+    ('feeAdccccfBfeefeeeef', 2)
+    """
+    length = _checks.positive_integer("length", length, least=10)
+    tenth = length // 10
+
+    def batch(rng, size):
+        symbols = rng.integers(2, 6, size=(length, size))
+        pair, each = rng.integers(2, size=(2, size)), np.arange(size)
+        symbols[tenth + rng.integers(tenth, size=size), each] = pair[0]
+        symbols[length // 2 + rng.integers(tenth, size=size), each] = pair[1]
+        return _at_the_end(one_hot(symbols, 6), pair[0] + 2 * pair[1])
+
+    return _task("temporal_order", 6, 4, "cross_entropy", np.log(4), batch, test_size=10_000)
+
+
 #: Every task by name; each is called with `length`.
 TASKS = {
     task.__name__: task
-    for task in (sky, arrow, characters, words, digit_rows, digit_pixels, adding, copying)
+    for task in (
+        sky,
+        arrow,
+        characters,
+        words,
+        digit_rows,
+        digit_pixels,
+        adding,
+        copying,
+        temporal_order,
+    )
 }

@@ -10,7 +10,7 @@ import numpy as np
 
 from rnn_src import _checks
 from rnn_src.cells import CELLS
-from rnn_src.initializers import INITIALIZERS
+from rnn_src.initializers import INITIALIZERS, chrono, forget_bias
 from rnn_src.optimizers import OPTIMIZERS, clip_by_norm, clip_by_value
 from rnn_src.readout import (
     Readout,
@@ -20,9 +20,10 @@ from rnn_src.readout import (
     readout_backward,
     softmax_cross_entropy,
 )
+from rnn_src.regularizers import omega as omega_
 from rnn_src.scan import backward, forward, init
 from rnn_src.tasks import TASKS, Batch
-from rnn_src.trees import tree_norm
+from rnn_src.trees import tree_leaves, tree_norm
 
 __all__ = ["Experiment", "History", "Model", "evaluate", "loss_and_gradients", "new_model", "run"]
 
@@ -85,12 +86,19 @@ class Experiment:
         A key of `INITIALIZERS`, for W.
     gain : float
         The scale that the initializer of W takes.
+    forget_bias, chrono : float, optional
+        First biases of a GRU or an LSTM; see `rnn_src.initializers.forget_bias` and `chrono`.
+    omega : float
+        Weight of the regularizer whose gradient is added to that of W, before any clipping; see
+        `rnn_src.regularizers.omega`. Vanilla cells only.
     seed : int
         Draws the weights and the batches.
     dtype : str
         "float64" or "float32".
     evaluate_every : int, optional
         Updates between looks at the test set; ten looks in all if not given.
+    until : float, optional
+        Stop at the first look with a test accuracy of at least this.
 
     Raises
     ------
@@ -120,9 +128,13 @@ class Experiment:
     window: int | None = None
     recurrent: str = "orthogonal"
     gain: float = 1.0
+    forget_bias: float | None = None
+    chrono: float | None = None
+    omega: float = 0.0
     seed: int = 0
     dtype: str = "float64"
     evaluate_every: int | None = None
+    until: float | None = None
 
     def __post_init__(self):
         for name, options in (
@@ -142,6 +154,22 @@ class Experiment:
                 _checks.number(name, getattr(self, name), 0, low_open=True)
         _checks.number("learning_rate", self.learning_rate, 0, low_open=True, high_open=True)
         _checks.number("gain", self.gain, 0, high_open=True)
+        if self.forget_bias is not None:
+            _checks.number("forget_bias", self.forget_bias, low_open=True, high_open=True)
+        if self.chrono is not None:
+            _checks.number("chrono", self.chrono, 2, low_open=True, high_open=True)
+        if None not in (self.forget_bias, self.chrono):
+            raise ValueError(f"chrono must be None with a forget_bias, got {self.chrono}")
+        _checks.number("omega", self.omega, 0, high_open=True)
+        for name, wanted, cells in (
+            ("forget_bias", self.forget_bias is not None, ("gru", "lstm")),
+            ("chrono", self.chrono is not None, ("gru", "lstm")),
+            ("omega", self.omega > 0, ("rnn", "rnn_relu", "rnn_linear")),
+        ):
+            if wanted and self.cell not in cells:
+                raise ValueError(f"{name} is for {', '.join(cells)}, got the cell {self.cell!r}")
+        if self.until is not None:
+            _checks.number("until", self.until, 0, 1, low_open=True)
         _checks.positive_integer("seed", self.seed, least=0)
         _checks.float_dtype("dtype", self.dtype)
 
@@ -154,7 +182,7 @@ class History(NamedTuple):
     experiment : Experiment
         What was run.
     loss, grad_norm : (updates,) ndarray
-        Training loss, and the gradients' norm before clipping, of each update.
+        Training loss, and the gradients' norm before clipping, of each update that was made.
     test_updates : (looks,) ndarray of int
         Updates made before each look at the test set; the first is 0.
     test_loss, test_accuracy : (looks,) ndarray
@@ -236,7 +264,12 @@ def new_model(experiment):
         return INITIALIZERS[e.recurrent](rng, rows, columns, e.gain)
 
     cell = init(e.cell, task.input_size, e.hidden_size, rng, e.dtype, recurrent=recurrent)
-    return Model(cell, init_readout(e.hidden_size, task.output_size, rng, e.dtype))
+    out = init_readout(e.hidden_size, task.output_size, rng, e.dtype)
+    if e.forget_bias is not None:
+        cell = forget_bias(cell, e.forget_bias)
+    if e.chrono is not None:
+        cell = chrono(cell, rng, e.chrono)
+    return Model(cell, out)
 
 
 def _check_batch(batch):
@@ -270,7 +303,7 @@ def _score(loss, o, batch):
     return LOSSES[loss](o, targets)
 
 
-def loss_and_gradients(cell, model, batch, loss="cross_entropy", window=None):
+def loss_and_gradients(cell, model, batch, loss="cross_entropy", window=None, omega=0.0):
     """One forward pass, one loss, one backward pass.
 
     Parameters
@@ -285,6 +318,9 @@ def loss_and_gradients(cell, model, batch, loss="cross_entropy", window=None):
         Averaged over the tokens under the mask.
     window : int, optional
         Truncated BPTT; see `rnn_src.scan.backward`.
+    omega : float
+        Weight of `rnn_src.regularizers.omega`. Its immediate gradient is added to that of W; the
+        value stays that of the loss. Full BPTT only.
 
     Returns
     -------
@@ -320,7 +356,10 @@ def loss_and_gradients(cell, model, batch, loss="cross_entropy", window=None):
     readout_grads, dhidden = readout_backward(model.readout, hidden, do)
     dstates = np.zeros_like(states[1:])
     dstates[:, :, : hidden.shape[1]][batch.mask] = dhidden
-    cell_grads, _, _ = backward(cell, model.cell, tape, dstates, window)
+    totals = np.empty_like(dstates) if omega else None
+    cell_grads, _, _ = backward(cell, model.cell, tape, dstates, window, totals)
+    if omega:
+        cell_grads.W[...] += omega * omega_(cell, model.cell, tape, totals)[1]
     return value, Model(cell_grads, readout_grads)
 
 
@@ -373,7 +412,7 @@ def evaluate(cell, model, batch, loss="cross_entropy"):
     return value, float(np.mean(o.argmax(axis=-1) == batch.targets[batch.mask]))
 
 
-def run(experiment, progress=False):
+def run(experiment, progress=False, start=None):
     """Train and return what happened.
 
     The same experiment gives the same history on the same machine, bit by bit, but for its seconds.
@@ -384,6 +423,9 @@ def run(experiment, progress=False):
         What to train, on what, and how.
     progress : bool
         Show a progress bar on standard error.
+    start : Model, optional
+        The parameters to start from, of the experiment's sizes and dtype; those of `new_model` if
+        not given.
 
     Returns
     -------
@@ -395,7 +437,7 @@ def run(experiment, progress=False):
     TypeError
         If `experiment` is not an Experiment.
     ValueError
-        If the task cannot have that length.
+        If the task cannot have that length, or `start` has another size or dtype.
 
     Notes
     -----
@@ -409,17 +451,21 @@ def run(experiment, progress=False):
     True
     """
     model = new_model(experiment)
+    if start is not None:
+        model = _start(start, model)
     e, task = experiment, _task(experiment.task, experiment.length)
     rng = np.random.default_rng([e.seed, 1])
     optimizer = OPTIMIZERS[e.optimizer](e.learning_rate)
     state = optimizer.init(model)
     every = e.evaluate_every or max(1, e.updates // 10)
-    losses, norms, looks, updated = [], [], [], model
+    losses, norms, looks, updated, diverged = [], [], [], model, None
     started = time.perf_counter()
     with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges says so in its history
         for update in _counter(e.updates, progress):
             if update % every == 0:
                 looks.append((update, *_look(e, model, task)))
+                if e.until is not None and looks[-1][2] >= e.until:
+                    break
             batch = task.batch(rng, e.batch_size)
             loss, grads, norm = _gradients(e, model, task, batch)
             losses.append(loss)
@@ -436,7 +482,8 @@ def run(experiment, progress=False):
             model = updated
         else:
             looks.append((e.updates, *_look(e, model, task)))
-            diverged = None if np.isfinite(looks[-1][1]) else e.updates
+            if not np.isfinite(looks[-1][1]):
+                diverged = e.updates
     seconds = time.perf_counter() - started
     at, test_loss, accuracy = map(np.array, zip(*looks, strict=True))
     return History(
@@ -453,10 +500,22 @@ def run(experiment, progress=False):
     )
 
 
+def _start(start, model):
+    """The start that was given, if its leaves are like those of the model."""
+    leaves = tree_leaves(_checks.instance("start", start, Model), "start")
+    for (name, given), (_, wanted) in zip(leaves, tree_leaves(model)):
+        if (given.dtype, given.shape) != (wanted.dtype, wanted.shape):
+            raise ValueError(
+                f"{name} must be {wanted.dtype} of {wanted.shape} for this experiment, "
+                f"got {given.dtype} of {given.shape}"
+            )
+    return start
+
+
 def _gradients(e, model, task, batch):
     """Loss, gradients and their norm; NaN for the numbers of a model whose states overflow."""
     try:
-        loss, grads = loss_and_gradients(e.cell, model, batch, task.loss, e.window)
+        loss, grads = loss_and_gradients(e.cell, model, batch, task.loss, e.window, e.omega)
         return loss, grads, tree_norm(grads)
     except _checks.NotFinite:
         return np.nan, None, np.nan

@@ -32,6 +32,16 @@ def rnn_relu_step(p, x, s):
     return anp.where(a > 0, a, 0 * a)
 
 
+def rnn_linear_step(p, x, s):
+    return anp.dot(s, p["W"].T) + anp.dot(x, p["U"].T) + p["b"]
+
+
+def rnn_leaky_step(p, x, s):
+    H = s.shape[1]
+    tau = 100.0 ** (np.arange(H) / max(H - 1, 1))  # 1 to 100 steps
+    return s + (rnn_step(p, x, s) - s) / tau
+
+
 def gru_step(p, x, h):
     a_r, a_z, a_n = anp.split(anp.dot(x, p["U"].T) + p["b"], 3, axis=1)
     q_r, q_z, q_n = anp.split(anp.dot(h, p["W"].T), 3, axis=1)
@@ -46,7 +56,14 @@ def lstm_step(p, x, s):
     return anp.concatenate([sigmoid(o) * anp.tanh(c), c], axis=1)
 
 
-STEPS = {"rnn": rnn_step, "rnn_relu": rnn_relu_step, "gru": gru_step, "lstm": lstm_step}
+STEPS = {
+    "rnn": rnn_step,
+    "rnn_relu": rnn_relu_step,
+    "rnn_linear": rnn_linear_step,
+    "rnn_leaky": rnn_leaky_step,
+    "gru": gru_step,
+    "lstm": lstm_step,
+}
 
 
 def run_states(name, p, x, s0, lengths=None):

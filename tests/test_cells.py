@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from reference import CELL_NAMES, STEPS
 
-from rnn_src.cells import CELLS, Cell
+from rnn_src.cells import CELLS, Cell, RNNParams, leak_rates
+from rnn_src.scan import forward
 
 H, B = 4, 3
 DTYPES = [np.float32, np.float64]
@@ -221,6 +222,21 @@ def test_the_vanilla_cells_by_hand():
     assert da == pytest.approx([2 / math.cosh(0.75) ** 2], rel=1e-15)
     assert by_hand("rnn_relu", [0.0], [2.0], Ux=[0.5], Wh=[0.25]) == [[0.75], [2], [0]]
     assert by_hand("rnn_relu", [0.0], [2.0], Ux=[-1.0], Wh=[0.5]) == [[0], [0], [0]]
+
+
+def test_the_linear_and_the_leaky_cell_by_hand():
+    assert by_hand("rnn_linear", [0.0], [2.0], Ux=[0.5], Wh=[0.25]) == [[0.75], [2], [0]]
+    h, da, past = by_hand("rnn_leaky", [0.3], [2.0], Ux=[0.5], Wh=[0.25])
+    wanted = by_hand("rnn", [0.3], [2.0], Ux=[0.5], Wh=[0.25])  # alpha = 1
+    np.testing.assert_allclose([h, da, past], wanted, rtol=1e-15)
+    np.testing.assert_allclose(leak_rates(5), 10 ** np.array([0, -0.5, -1, -1.5, -2]), rtol=1e-14)
+    params = RNNParams(np.zeros((3, 3)), np.zeros((3, 1)), np.full(3, 0.5))
+    states, _ = forward("rnn_leaky", params, np.zeros((4, 1, 1)), np.ones((1, 3)))
+    share = 1 - np.array([1, 0.1, 0.01])  # h - tanh b shrinks by 1 - alpha a step
+    wanted = math.tanh(0.5) + (1 - math.tanh(0.5)) * share ** np.arange(5)[:, None]
+    np.testing.assert_allclose(states[:, 0], wanted, rtol=1e-14)
+    again = forward("rnn_leaky", params, np.zeros((4, 1, 1)), np.ones((1, 3)))[0]
+    np.testing.assert_array_equal(states, again)
 
 
 def test_the_slope_of_relu_at_its_kink_is_0():

@@ -142,6 +142,8 @@ def test_each_product_is_formed_in_the_order_of_time(name):
     J = jacobians_of(problem(name, B=1))
     wanted = [np.linalg.norm(reduce(np.matmul, J[7 - k :, 0][::-1]), 2) for k in range(1, 8)]
     np.testing.assert_allclose(lag_norms(J)[1:, 0], wanted, rtol=1e-13)
+    if name == "rnn_linear":  # J is W at every step, and W' has the norms of W
+        return
     for other in (swapped(J), J[::-1]):
         assert abs(lag_norms(other)[2:, 0] / wanted[1:] - 1).max() > 1e-3
 
@@ -206,6 +208,8 @@ def test_seven_steps_again_and_again_grow_as_their_product_in_the_order_of_time(
     J = jacobians_of(p)
     exponents = lyapunov_exponents(list(J) * 300, 1)[:, 0]
     np.testing.assert_allclose(exponents, first_exponent(response(p, 7), 7), atol=2e-3)
+    if name in ("rnn_linear", "rnn_leaky"):  # J is the same, or nearly the same, at every step
+        return
     other = reduce(np.matmul, J)  # in reverse, and of Jacobians that are transposed
     assert abs(exponents - first_exponent(other, 7)).max() > 5e-3
 
@@ -287,7 +291,7 @@ def test_a_direction_that_is_lost_has_exponent_minus_infinity():
 # --- A network of another library ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("name", ["rnn", "rnn_relu", "gru", "lstm"])
 def test_a_network_of_pytorch_is_measured_like_one_of_ours(name):
     rng, rows = np.random.default_rng(3), CELLS[name].gates * 4
     shapes = {"weight_ih_l0": (rows, 2), "weight_hh_l0": (rows, 4)}

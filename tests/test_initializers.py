@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from rnn_src.initializers import INITIALIZERS, gaussian, identity, orthogonal, spectral_radius
+from rnn_src.initializers import (
+    INITIALIZERS,
+    chrono,
+    forget_bias,
+    gaussian,
+    identity,
+    orthogonal,
+    spectral_radius,
+)
+from rnn_src.scan import init
 
 
 def rng(seed=0):
@@ -90,3 +99,46 @@ def test_bad_input(initializer, arguments, error, message):
 def test_a_spectral_radius_needs_a_square():
     with pytest.raises(ValueError, match="columns must equal rows .*got 3 x 4"):
         spectral_radius(rng(), 3, 4)
+
+
+# --- The bias of the gate that keeps ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, gates", [("gru", 3), ("lstm", 4)])
+def test_the_bias_of_the_gate_that_keeps(name, gates):
+    params = init(name, 2, 5, np.random.default_rng(0), np.float32)
+    new = forget_bias(params, -1.5)
+    assert new.b.dtype == np.float32 and not params.b.any()
+    np.testing.assert_array_equal(new.b.reshape(gates, 5)[1], -1.5)
+    np.testing.assert_array_equal(np.delete(new.b.reshape(gates, 5), 1, axis=0), 0)
+    assert new.W is params.W and type(new) is type(params)
+
+
+@pytest.mark.parametrize("name, gates", [("gru", 3), ("lstm", 4)])
+def test_chrono_spreads_the_time_constants(name, gates):
+    H = 20_000
+    W = np.broadcast_to(0.0, (gates * H, H))  # takes no memory
+    params = init(name, 1, 1, rng())._replace(W=W, b=np.zeros(gates * H))
+    b = chrono(params, np.random.default_rng(1), longest=50).b.reshape(gates, -1)
+    constants = 1 + np.exp(b[1])  # 1 / (1 - logistic(b))
+    assert constants.min() >= 2 and constants.max() <= 50
+    np.testing.assert_allclose(np.quantile(constants, [0.25, 0.5, 0.75]), [14, 26, 38], atol=0.7)
+    np.testing.assert_array_equal(b[0], -b[1] if gates == 4 else 0)
+    np.testing.assert_array_equal(b[2:], 0)
+
+
+def test_biases_at_the_border():
+    vanilla, lstm = (init(name, 1, 2, rng()) for name in ("rnn", "lstm"))
+    for call in (lambda p: forget_bias(p, 1.0), lambda p: chrono(p, rng(), 10)):
+        for params in (vanilla, None, lstm._replace(b=np.zeros(6))):
+            with pytest.raises(
+                ValueError, match="^params must be those of a GRU or an LSTM, got W"
+            ):
+                call(params)
+    with pytest.raises(ValueError, match="^value must be "):
+        forget_bias(lstm, np.inf)
+    for longest in (2, np.nan, "9"):
+        with pytest.raises(ValueError, match="^longest must be "):
+            chrono(lstm, rng(), longest)
+    with pytest.raises(TypeError, match="^rng must be "):
+        chrono(lstm, 0, 10)

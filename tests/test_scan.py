@@ -612,3 +612,45 @@ def test_the_tape_keeps_the_gates(name):
     states, tape = p.forward()
     assert tape.kept.nbytes == CELLS[name].keeps * states[1:, :, :5].nbytes
     assert tape.kept.base is None and tape.states.base is None
+
+
+# --- Total derivatives -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_totals_are_the_derivatives_by_every_state(name, padded):
+    """The gradient of s0 of a run that begins in the middle is the total one by that state."""
+    p = problem(name, padded=padded)
+    states, tape = p.forward()
+    totals = np.full_like(p.weights, np.nan)
+    grads, dx, ds0 = backward(name, p.params, tape, p.weights, totals=totals)
+    assert_trees_equal((grads, dx, ds0), backward(name, p.params, tape, p.weights))
+    for t in range(1, 7):
+        live = slice(None) if p.lengths is None else p.lengths > t
+        rest = p._replace(
+            x=p.x[t:][:, live],
+            s0=states[t][live],
+            weights=p.weights[t:][:, live],
+            lengths=None if p.lengths is None else p.lengths[live] - t,
+        )
+        later = rest.gradients()["s0"]
+        np.testing.assert_allclose(totals[t - 1][live], p.weights[t - 1][live] + later, rtol=1e-11)
+    np.testing.assert_array_equal(totals[-1], p.weights[-1])
+
+
+def test_totals_at_the_border():
+    p = problem("rnn")
+    _, tape = p.forward()
+    good = np.empty_like(p.weights)
+    for bad, got in (
+        (good.tolist(), r"list of \(7, 3, 5\)"),
+        (good[1:], r"float64 of \(6, 3, 5\)"),
+        (good.astype(np.float32), r"float32 of \(7, 3, 5\)"),
+    ):
+        wanted = r"^totals must be float64 of \(7, 3, 5\), got " + got + "$"
+        with pytest.raises(ValueError, match=wanted):
+            backward("rnn", p.params, tape, p.weights, totals=bad)
+    with pytest.raises(ValueError, match="^totals must be None with a window below T = 7, got an"):
+        backward("rnn", p.params, tape, p.weights, window=6, totals=good)
+    backward("rnn", p.params, tape, p.weights, window=7, totals=good)

@@ -25,6 +25,7 @@ from rnn_src.tasks import (
     pad,
     sky,
     sky_vocabulary,
+    temporal_order,
     words,
 )
 
@@ -385,3 +386,29 @@ def test_the_length_of_a_digit_is_fixed(make, steps):
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- Temporal order --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length, first, second", [(10, {1}, {5}), (57, set(range(5, 10)), None)])
+def test_temporal_order_asks_for_two_symbols_in_their_order(length, first, second):
+    batch = temporal_order(length).batch(rng(), 3000)
+    found = symbols(batch.x)
+    assert (np.count_nonzero(found < 2, axis=0) == 2).all()
+    at = np.sort(np.argsort(found >= 2, axis=0, kind="stable")[:2], axis=0)
+    tenth, half = length // 10, length // 2
+    assert set(at[0].tolist()) == first and tenth == min(first)
+    assert set(at[1].tolist()) == (second or set(range(half, half + tenth)))
+    values = np.take_along_axis(found, at, axis=0)
+    np.testing.assert_array_equal(batch.targets[-1], values[0] + 2 * values[1])
+    assert Counter(batch.targets[-1].tolist()).keys() == {0, 1, 2, 3}
+    counts = np.bincount(found.ravel(), minlength=6)[2:]
+    assert counts.min() > 0.95 * counts.mean()
+
+
+def test_temporal_order_is_that_of_the_paper():
+    task = temporal_order(50)
+    assert task.test.x.shape == (50, 10_000, 6) and task.baseline == np.log(4)
+    with pytest.raises(ValueError, match="^length must be an integer of at least 10, got 9$"):
+        temporal_order(9)

@@ -405,3 +405,65 @@ def test_bad_window():
 
 def test_a_batch_is_what_tasks_give():
     assert isinstance(BATCH, Batch) and TASK.loss == "squared_error"
+
+
+# --- Biases, a start of one's own, an early stop ----------------------------------------------
+
+
+def test_first_biases():
+    plain = Experiment(cell="lstm", task="adding", hidden_size=4)
+    model = new_model(plain)
+    raised = new_model(Experiment(cell="lstm", task="adding", hidden_size=4, forget_bias=2.0))
+    np.testing.assert_array_equal(raised.cell.W, model.cell.W)
+    np.testing.assert_array_equal(raised.readout.V, model.readout.V)
+    np.testing.assert_array_equal(raised.cell.b.reshape(4, 4)[1], 2)
+    spread = new_model(Experiment(cell="gru", task="adding", hidden_size=4, chrono=30))
+    z = spread.cell.b.reshape(3, 4)[1]
+    assert (0 <= z).all() and (z <= np.log(29)).all() and len(set(z)) == 4
+
+
+def test_a_start_of_ones_own():
+    e = Experiment(task="adding", length=5, hidden_size=4, updates=30)
+    first = run(e)
+    again = run(e, start=new_model(e))
+    np.testing.assert_array_equal(first.loss, again.loss)
+    onward = run(e, start=first.model)
+    assert onward.test_loss[0] == first.test_loss[-1]
+    with pytest.raises(TypeError, match="^start must be a"):
+        run(e, start=first.model.cell)
+    for wrong in (dict(hidden_size=5), dict(dtype="float32")):
+        other = new_model(Experiment(task="adding", length=5, **{"hidden_size": 4} | wrong))
+        with pytest.raises(
+            ValueError, match=r"^start\.cell\.W must be float64 of \(4, 4\) for this"
+        ):
+            run(e, start=other)
+
+
+def test_a_run_stops_at_the_first_look_that_is_good_enough():
+    settings = dict(task="digit_rows", hidden_size=32, updates=400, evaluate_every=50)
+    whole = run(Experiment(**settings))
+    k = int(np.argmax(whole.test_accuracy >= 0.6))
+    short = run(Experiment(**settings, until=0.6))
+    assert 0 < k < len(whole.test_accuracy) - 1 and short.diverged is None
+    assert len(short.loss) == len(short.grad_norm) == short.test_updates[-1] == 50 * k
+    np.testing.assert_array_equal(short.test_accuracy, whole.test_accuracy[: k + 1])
+    np.testing.assert_array_equal(short.loss, whole.loss[: 50 * k])
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        (dict(cell="rnn", forget_bias=1.0), "forget_bias is for gru, lstm, got the cell 'rnn'"),
+        (dict(cell="rnn_leaky", chrono=9), "chrono is for gru, lstm, got the cell 'rnn_leaky'"),
+        (dict(cell="lstm", omega=1.0), "omega is for rnn, rnn_relu, rnn_linear, got the cell"),
+        (dict(cell="lstm", chrono=9, forget_bias=1.0), "chrono must be None with a forget_bias"),
+        (dict(omega=-1.0), "omega must be "),
+        (dict(until=0), "until must be "),
+        (dict(until=1.1), "until must be "),
+        (dict(cell="lstm", chrono=2), "chrono must be "),
+        (dict(cell="lstm", forget_bias=np.nan), "forget_bias must be "),
+    ],
+)
+def test_fields_that_do_not_fit(settings, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        Experiment(**settings)

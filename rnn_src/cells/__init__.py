@@ -6,10 +6,11 @@ pick it up.
 
 from rnn_src.cells.base import Cell
 from rnn_src.cells.gru import GRU, GRUParams
+from rnn_src.cells.leaky import RNN_LEAKY, leak_rates
 from rnn_src.cells.lstm import LSTM, LSTMParams
-from rnn_src.cells.rnn import RNN, RNN_RELU, RNNParams
+from rnn_src.cells.rnn import RNN, RNN_LINEAR, RNN_RELU, RNNParams
 
-__all__ = ["CELLS", "Cell", "GRUParams", "LSTMParams", "RNNParams"]
+__all__ = ["CELLS", "Cell", "GRUParams", "LSTMParams", "RNNParams", "leak_rates"]
 
 #: Every cell by name.
-CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, GRU, LSTM)}
+CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, RNN_LINEAR, RNN_LEAKY, GRU, LSTM)}

@@ -59,8 +59,8 @@ class Cell(NamedTuple):
     Examples
     --------
     >>> from rnn_src.cells import CELLS
-    >>> {name: (cell.gates, cell.parts) for name, cell in CELLS.items()}
-    {'rnn': (1, 1), 'rnn_relu': (1, 1), 'gru': (3, 1), 'lstm': (4, 2)}
+    >>> {n: (CELLS[n].gates, CELLS[n].parts) for n in ("rnn", "rnn_leaky", "gru", "lstm")}
+    {'rnn': (1, 1), 'rnn_leaky': (1, 1), 'gru': (3, 1), 'lstm': (4, 2)}
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""The vanilla recurrent cell, h_t = phi(W h_{t-1} + U x_t + b), with phi = tanh or ReLU.
+"""The vanilla recurrent cell, h_t = phi(W h_{t-1} + U x_t + b), with phi = tanh, ReLU or none.
 
 Source: Elman (1990), *Finding structure in time*, with tanh here; the ReLU variant as in Le, Jaitly
-and Hinton (2015).
+and Hinton (2015); the linear one as in Henaff, Szlam and LeCun (2016).
 """
 
 from typing import NamedTuple
@@ -64,6 +64,16 @@ def relu_slopes(a, s, s_next, out):
     np.greater(s_next.real, 0, out=out, casting="unsafe")
 
 
+def linear_step(a, q, s, s_next):
+    """h_t = a + q, with a = U x_t + b and q = W h_{t-1}."""
+    np.add(a, q, out=s_next)
+
+
+def linear_slopes(a, s, s_next, out):
+    """The derivative of a + q is 1."""
+    out[...] = 1
+
+
 def step_back(ds, slopes, da):
     """Nothing reaches h_{t-1} except through W."""
     np.multiply(ds, slopes, out=da)
@@ -81,3 +91,5 @@ _SIZES = {
 RNN = Cell("rnn", RNNParams, step=tanh_step, slopes=tanh_slopes, **_SIZES)
 #: The vanilla cell with ReLU.
 RNN_RELU = Cell("rnn_relu", RNNParams, step=relu_step, slopes=relu_slopes, **_SIZES)
+#: The linear cell: a and q are added, and nothing bends the sum.
+RNN_LINEAR = Cell("rnn_linear", RNNParams, step=linear_step, slopes=linear_slopes, **_SIZES)

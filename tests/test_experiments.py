@@ -1,0 +1,263 @@
+"""Long experiments: nothing lost, nothing done twice, and every results file can be made again."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.grid import load, measure, names
+from experiments.grid import run as run_grids
+
+ROOT = Path(__file__).parents[1]
+
+TOY = """
+import os, time
+from pathlib import Path
+
+NOTES = Path(__file__).parent / "notes"
+POINTS = [{"seed": seed, "power": 2} for seed in (3, 1, 2, 0, 5, 4)]
+SAME = {"value": 0}
+
+def measure(seed, power):
+    time.sleep(float(os.environ.get("TOY_SECONDS", 0)) * (1 + seed % 2))
+    if str(seed) in os.environ.get("TOY_FAILS", ""):
+        raise RuntimeError("this seed fails")
+    (NOTES / f"{seed}-{time.monotonic_ns()}").write_text(str(os.getpid()))
+    return {"value": seed**power}
+"""
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A copy of the runner with one grid, `toy`."""
+    (tmp_path / "experiments" / "notes").mkdir(parents=True)
+    for name in ("__init__.py", "__main__.py", "grid.py"):
+        shutil.copy(ROOT / "experiments" / name, tmp_path / "experiments")
+    (tmp_path / "rnn_src").symlink_to(ROOT / "rnn_src")
+    (tmp_path / "experiments" / "toy.py").write_text(TOY)
+    return tmp_path
+
+
+def environment(house, **more):
+    return os.environ | {"PYTHONPATH": str(house)} | more
+
+
+def start(house, *grids, **more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *grids],
+        cwd=house,
+        env=environment(house, **more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process, fails=False):
+    out, err = process.communicate(timeout=120)
+    assert bool(process.returncode) == fails, err
+    return out + err
+
+
+def results(house):
+    return house / "experiments" / "results" / "toy.jsonl"
+
+
+def lines(house):
+    text = results(house).read_text()
+    assert text.endswith("\n")
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def measured(house):
+    """How often each seed was measured."""
+    notes = (house / "experiments" / "notes").iterdir()
+    return Counter(int(note.name.split("-")[0]) for note in notes)
+
+
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+def test_points_come_in_the_order_of_the_grid_with_their_provenance(house):
+    said = finish(start(house, "toy"))
+    assert "6/6" in said  # the bar
+    found = lines(house)
+    assert [line["point"]["seed"] for line in found] == [3, 1, 2, 0, 5, 4]
+    for line in found:
+        assert line["result"] == {"value": line["point"]["seed"] ** 2}
+        assert_provenance(line["provenance"], "toy")
+    before = results(house).read_bytes()
+    finish(start(house))  # all grids, and nothing left to do
+    assert results(house).read_bytes() == before and set(measured(house).values()) == {1}
+
+
+def assert_provenance(provenance, grid):
+    wanted = "command seconds python numpy machine code date".split()
+    assert sorted(provenance) == sorted(wanted)
+    assert provenance["command"] == f"make experiments GRIDS={grid}"
+    assert provenance["seconds"] >= 0
+    assert re.fullmatch(r"[0-9a-f]{12}", provenance["code"])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", provenance["date"])
+    assert re.fullmatch(r"3\.\d+\.\d+\S*", provenance["python"])
+    assert not re.search(r"/(home|root|work|tmp|Users)", json.dumps(provenance))
+
+
+def test_a_killed_command_goes_on_and_does_nothing_twice(house):
+    process = start(house, "toy", TOY_SECONDS="0.7")
+    wait_for(lambda: results(house).exists() and results(house).read_text().count("\n") >= 2)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    kept = lines(house)
+    assert 2 <= len(kept) < 6
+    time.sleep(3)  # workers end with their command
+    finished = measured(house)
+    with results(house).open("a") as file:
+        file.write('{"point": {"seed": 4, "pow')  # and a line that the kill tore
+    finish(start(house, "toy"))
+    assert [line["point"]["seed"] for line in lines(house)] == [3, 1, 2, 0, 5, 4]
+    again = measured(house)
+    for line in kept:
+        seed = line["point"]["seed"]
+        assert line in lines(house) and again[seed] == finished[seed] == 1
+    assert set(again) == {0, 1, 2, 3, 4, 5}
+
+
+def test_two_commands_at_once_do_nothing_twice(house):
+    both = [start(house, "toy", TOY_SECONDS="0.2") for _ in range(2)]
+    for process in both:
+        finish(process)
+    assert len(lines(house)) == 6 and set(measured(house).values()) == {1}
+
+
+def test_a_point_that_fails_is_named_and_the_others_are_kept(house):
+    said = finish(start(house, "toy", TOY_FAILS="25"), fails=True)
+    for seed in (2, 5):
+        assert f"toy: the point {{'seed': {seed}, 'power': 2}} failed" in said
+    assert "this seed fails" in said
+    assert [line["point"]["seed"] for line in lines(house)] == [3, 1, 0, 4]
+    finish(start(house, "toy"))
+    assert len(lines(house)) == 6 and set(measured(house).values()) == {1}
+
+
+def test_lines_of_another_grid_or_of_older_code_are_reported_and_kept(house):
+    finish(start(house, "toy"))
+    grid = house / "experiments" / "toy.py"
+    grid.write_text(TOY.replace("(3, 1, 2, 0, 5, 4)", "(3, 1, 2, 0, 5)"))
+    said = finish(start(house, "toy"))
+    assert "toy: 1 lines are of no point of the grid" in said
+    assert "toy: 6 lines are of older code" in said
+    assert len(lines(house)) == 6 and set(measured(house).values()) == {1}
+
+
+def test_unknown_grids_and_points_alike(house):
+    said = finish(start(house, "toy", "tiger"), fails=True)
+    assert said.strip() == "there is no grid 'tiger': the grids are toy"
+    assert not results(house).exists()
+    grid = house / "experiments" / "toy.py"
+    grid.write_text(TOY.replace("(3, 1, 2, 0, 5, 4)", "(3, 1, 3)"))
+    assert finish(start(house, "toy"), fails=True).strip() == "two points of toy are alike"
+
+
+def test_a_damaged_file_is_not_written_over(house):
+    finish(start(house, "toy"))
+    results(house).write_text("not JSON\n")
+    said = finish(start(house, "toy"), fails=True)
+    assert said.startswith("results/toy.jsonl is damaged") and said.count("\n") == 1
+    assert results(house).read_text() == "not JSON\n"
+
+
+# --- A cluster -------------------------------------------------------------------------------
+
+CLUSTER = """
+import sys
+from distributed import LocalCluster
+if __name__ == "__main__":
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None,
+                      host="127.0.0.1") as cluster:
+        pids = [w.process.pid for w in cluster.workers.values()]
+        print(cluster.scheduler_address, *pids, flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_a_cluster_measures_the_same(house):
+    script = house / "cluster.py"
+    script.write_text(CLUSTER)
+    cluster = subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=house,
+        env=environment(house),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address, *pids = cluster.stdout.readline().split()
+        assert address.startswith("tcp://127.0.0.1:") and len(pids) == 2
+        finish(start(house, "toy", SCHEDULER=address, TOY_SECONDS="0.2"))
+        by = {note.read_text() for note in (house / "experiments" / "notes").iterdir()}
+        assert by == set(pids)  # the cluster's processes did it, and both of them
+        found = lines(house)
+    finally:
+        cluster.communicate()
+    results(house).unlink()
+    finish(start(house, "toy"))
+    for far, near in zip(found, lines(house), strict=True):
+        assert (far["point"], far["result"]) == (near["point"], near["result"])
+        assert far["provenance"]["code"] == near["provenance"]["code"]
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense"])
+def test_no_cluster_at_that_address(house, address):
+    said = finish(start(house, "toy", SCHEDULER=address), fails=True)
+    assert said.strip().splitlines()[-1] == f"no dask scheduler answers at {address!r}"
+    assert "Traceback" not in said and not results(house).exists()
+
+
+# --- The results that the book shows ---------------------------------------------------------
+
+
+def test_every_results_file_has_its_grid():
+    files = {path.stem for path in (ROOT / "experiments" / "results").glob("*.jsonl")}
+    assert files == set(names())
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_point_is_there_and_says_where_it_comes_from(name):
+    for line in load(name):
+        assert_provenance(line["provenance"], name)
+        assert "seed" in line["point"]
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_cheapest_point_can_be_measured_again(name):
+    """Another machine rounds otherwise, which training amplifies: the grid says what must hold."""
+    line = min(load(name), key=lambda line: line["provenance"]["seconds"])
+    again = measure(name, line["point"])["result"]
+    tolerances = sys.modules[f"experiments.{name}"].SAME
+    assert tolerances and set(again) == set(line["result"])
+    for field, rtol in tolerances.items():
+        if rtol:
+            np.testing.assert_allclose(again[field], line["result"][field], rtol=rtol)
+        else:
+            assert again[field] == line["result"][field]
+
+
+def test_border():
+    with pytest.raises(ValueError, match="^there is no grid 'tiger': the grids are "):
+        load("tiger")
+    with pytest.raises(ValueError, match="^there is no grid 'tiger': the grids are "):
+        run_grids(["tiger"])
