@@ -33,6 +33,7 @@ __all__ = [
     "pad",
     "sky",
     "sky_vocabulary",
+    "temporal_order",
     "words",
 ]
 
