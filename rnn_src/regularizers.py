@@ -48,7 +48,7 @@ def omega(cell, params, tape, totals):
 
     Notes
     -----
-    :eq:`eq-impacts-omega` in :ref:`ch-impacts`. Pascanu, Mikolov and Bengio (2013),
+    :eq:`eq-without-gates-omega` in :ref:`ch-without-gates`. Pascanu, Mikolov and Bengio (2013),
     equation 10; the mean, and leaving out the terms where the squared norm of delta_t is below
     1e-20, are those of the code that they released.
 

@@ -761,7 +761,7 @@ def temporal_order(length=50):
     Notes
     -----
     Hochreiter and Schmidhuber (1997), task 6a, in the form of Pascanu, Mikolov and Bengio (2013);
-    measured in :ref:`ch-impacts`.
+    measured in :ref:`ch-without-gates`.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def leak_rates(hidden_size):
 
     Notes
     -----
-    The first step towards gates in :ref:`ch-gru`.
+    Measured in :ref:`ch-without-gates`; the step before gates in :ref:`ch-gru`.
 
     Examples
     --------
