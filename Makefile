@@ -93,9 +93,10 @@ pytorch: .venv-bench/ready  ## compare the cells with PyTorch itself
 QUIET := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   MKL_NUM_THREADS=1 MALLOC_MMAP_THRESHOLD_=4294967295 MALLOC_TRIM_THRESHOLD_=4294967295 \
   MALLOC_TOP_PAD_=268435456 PYTHONPATH=.
-bench: .venv-bench/ready  ## time a training step against PyTorch, and the passes against T
+bench: .venv-bench/ready .venv/ready  ## time a training step against PyTorch, and the passes against T
 	@$(QUIET) $(BENCH) bench/speed.py
 	@$(QUIET) $(BENCH) bench/bptt_cost.py
+	@$(QUIET) .venv/bin/python bench/showdown_cost.py
 
 # The points fill the cores, so each has one thread; what is finished is not measured again.
 experiments: .venv/ready  ## run the long experiments that the chapters load
