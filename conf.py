@@ -19,7 +19,7 @@ copyright = "the Through Time authors, CC BY 4.0"  # no year: a build must not r
 # The root of the repository is the source directory, so that chapters can include the package's
 # own lines; only book/ is read as pages.
 include_patterns = ["book/**"]
-exclude_patterns = ["book/_*"]
+exclude_patterns = ["book/_*", ".*", "_build"]  # no pages there, and a walk through them takes a second
 root_doc = "book/index"
 
 extensions = [
