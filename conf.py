@@ -17,9 +17,9 @@ author = "the Through Time authors"
 copyright = "the Through Time authors, CC BY 4.0"  # no year: a build must not read the clock
 
 # The root of the repository is the source directory, so that chapters can include the package's
-# own lines; only book/ is read as pages.
+# own lines; only book/ is read as pages, and environments are not walked through.
 include_patterns = ["book/**"]
-exclude_patterns = ["book/_*", ".*", "_build"]  # no pages there, and a walk through them takes a second
+exclude_patterns = ["book/_*", ".*", "_build"]
 root_doc = "book/index"
 
 extensions = [
