@@ -2,8 +2,8 @@
 
 h_t = (1 - alpha) h_{t-1} + alpha tanh(W h_{t-1} + U x_t + b), unit by unit, with fixed rates alpha.
 
-Source: Jaeger et al. (2007) for leaky units in this form; a fixed spread of time constants over the
-units as in Mozer (1992).
+Source: Mozer (1992), where each unit has a fixed time constant of its own. Jaeger et al. (2007)
+study leaky units in echo-state networks, with one rate for all units.
 """
 
 import numpy as np
