@@ -5,6 +5,8 @@
 #   PORT        where `make serve` and `make live` listen   make serve PORT=9000
 #   GRIDS       which long experiments to run, not all      make experiments GRIDS="adding copying"
 #   SCHEDULER   a dask cluster that runs them               make experiments SCHEDULER=tcp://host:8786
+#   BOOK_URL    where the book is published: canonical links, preview cards, a site map
+#   BOOK_REPOSITORY_URL  its repository: on every page a link to the source and one to report
 
 PYTHON     ?= python3
 SPHINXOPTS ?=
@@ -20,9 +22,12 @@ SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 STRICT := -E -n -W --keep-going
 CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel
 
+# The browser that Debian and others install; any Chromium or Chrome will do.
+CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
+
 .DEFAULT_GOAL := help
-.PHONY: help html live serve test lint pytest doctest strict pytorch bench experiments linkcheck \
-        reproducible readme-figure lock clean clean-cache
+.PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest strict browser roundings pytorch \
+        bench experiments linkcheck reproducible readme-figure lock clean clean-cache
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -67,9 +72,40 @@ live: .venv/ready  ## build and serve the book, again at every save
 serve: html  ## build the book and serve it on this computer
 	@$(BIN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
+# --- Paper -----------------------------------------------------------------------------------
+
+# LaTeX sets the better page, above all of mathematics, and Debian keeps it. What is not numbered
+# or not found in the finished book is an error.
+TEX := latexmk texlive-xetex texlive-latex-extra texlive-fonts-recommended tex-gyre \
+  fonts-freefont-otf librsvg2-bin
+pdf: .venv/ready  ## typeset the book: _build/through-time.pdf (needs LaTeX)
+	@for tool in latexmk xelatex rsvg-convert; do command -v $$tool >/dev/null || { \
+	  echo "make pdf needs $$tool. On Debian: apt-get install $(TEX)"; exit 1; }; done
+	@$(SPHINX) -q -W -b latex . _build/latex
+	@cd _build/latex && latexmk -xelatex -silent -interaction=nonstopmode through-time.tex \
+	  >latexmk.out 2>&1 || { cat latexmk.out; exit 1; }
+	@! grep -E "undefined|multiply defined|Missing character" _build/latex/through-time.log
+	@cp _build/latex/through-time.pdf _build/through-time.pdf
+	@echo "Open $(CURDIR)/_build/through-time.pdf"
+
+packages-of-pdf:
+	@echo $(TEX)
+
+epub: .venv/ready  ## make the book for e-readers and check it: _build/through-time.epub (needs Java)
+	@command -v java >/dev/null || { \
+	  echo "make epub checks with epubcheck, which needs java. On Debian: apt-get install" \
+	       "default-jre-headless"; exit 1; }
+	@$(SPHINX) -q -W -b epub -d _build/epub.doctrees -D html_math_renderer=mathml \
+	  . _build/epub
+	@.venv/bin/epubcheck _build/epub/through-time.epub
+	@cp _build/epub/through-time.epub _build/through-time.epub
+	@echo "Open $(CURDIR)/_build/through-time.epub"
+
 # --- Checks ----------------------------------------------------------------------------------
 
-test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, strict
+test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, strict, browser
+	@if [ -n "$(CHROMIUM)" ]; then $(OPEN_PAGES); else \
+	  echo "$(NO_BROWSER) All other checks have passed."; fi
 
 lint: .venv/ready  ## check style and format with ruff
 	@$(BIN) -m ruff check $(CODE)
@@ -81,8 +117,24 @@ pytest: .venv/ready  ## run the tests, and the examples of the package
 doctest: .venv/ready  ## run the examples that the pages show
 	@$(SPHINX) -q -b doctest . _build/doctest
 
+# As it would be published, with an address and a repository that nobody has.
+strict: export BOOK_URL = https://example.org/through-time/
+strict: export BOOK_REPOSITORY_URL = https://github.com/example/through-time
 strict: .venv/ready  ## build the book with every warning an error
 	@$(SPHINX) -q $(STRICT) . _build/strict
+
+NO_BROWSER := The pages were not opened, for want of Chromium or Chrome: install one \
+  (on Debian the package chromium), or name it with CHROMIUM=.
+OPEN_PAGES = CHROMIUM='$(CHROMIUM)' $(BIN) -m pytest -q tests/browser.py
+browser: strict  ## open every page in a real browser: faults, accessibility, weight, speed
+	@[ -n "$(CHROMIUM)" ] || { echo "$(NO_BROWSER)"; exit 1; }
+	@$(OPEN_PAGES)
+
+# The claims must not hang on the order in which a processor adds. OpenBLAS knows more orders.
+ORDERS := Prescott Sandybridge SkylakeX
+roundings: .venv/ready  ## build the book with sums in other orders: no claim may depend on one
+	@for order in $(ORDERS); do echo "$$order"; \
+	  OPENBLAS_CORETYPE=$$order $(SPHINX) -q -b dummy . _build/roundings/$$order || exit 1; done
 
 pytorch: .venv-bench/ready  ## compare the cells with PyTorch itself
 	@REQUIRE_PYTORCH=1 $(BENCH) -m pytest tests/test_pytorch.py

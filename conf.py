@@ -1,20 +1,34 @@
 """Settings of the book. Each one that is not Sphinx's default says why it is here."""
 
-import hashlib
 import importlib.metadata
+import logging
 import os
-import shutil
 import sys
+import uuid
 from pathlib import Path
+
+import yaml
 
 ROOT = Path(__file__).parent
 sys.path[:0] = [str(ROOT), str(ROOT / "book" / "_ext")]
 
+import kernels  # noqa: E402 (of this book: book/_ext/kernels.py)
+
 # --- The book --------------------------------------------------------------------------------
 
-project = "Through Time"
-author = "the Through Time authors"
-copyright = "the Through Time authors, CC BY 4.0"  # no year: a build must not read the clock
+# What the page footers, the PDF and "How to cite" say comes from here.
+citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+project, _, subtitle = citation["title"].partition(": ")
+author = citation["authors"][0]["name"]
+copyright = f"{author}, CC BY 4.0"  # no year: a build must not read the clock
+version = release = citation["version"]
+today = f"{citation['date-released']:%d %B %Y}"  # of the release, again not the clock's
+
+# Where the book is published, and its repository, are known to these two settings only. Without
+# them a build is for its own machine: no canonical links, no preview cards, no link to report.
+site = os.environ.get("BOOK_URL") or os.environ.get("READTHEDOCS_CANONICAL_URL") or ""
+site = site and site.rstrip("/") + "/"
+repository = os.environ.get("BOOK_REPOSITORY_URL", "").rstrip("/")
 
 # The root of the repository is the source directory, so that chapters can include the package's
 # own lines; only book/ is read as pages, and environments are not walked through.
@@ -29,11 +43,12 @@ extensions = [
     "sphinx.ext.doctest",
     "sphinx_copybutton",
     "sphinx_design",
-    "sphinx_exercise",
     "sphinx_multitoc_numbering",
-    "sphinx_togglebutton",
     "sphinxcontrib.bibtex",
+    "exercises",  # book/_ext/exercises.py: sphinx-exercise, with solutions that a browser folds
     "house",  # book/_ext/house.py: the rules that no library holds
+    "paper",  # book/_ext/paper.py: parts, appendices and solutions of the PDF
+    "sphinxcontrib.rsvgconverter",  # figures of the PDF; the tool is Debian's librsvg2-bin
 ]
 
 # --- Markdown, numbers, references -----------------------------------------------------------
@@ -51,36 +66,13 @@ doctest_test_doctest_blocks = ""  # pytest runs the docstrings, each inside its 
 
 # --- Execution -------------------------------------------------------------------------------
 
-# The cache compares cells, and cells alone: without this digest an edited package, data file or
-# lock would leave the old numbers in the book.
-KERNEL = ROOT / "book" / "_kernel"
-inputs = [ROOT / "requirements.txt"]
-results = ("bench/results/*.json", "experiments/results/*.jsonl")
-for pattern in ("rnn_src/**/*.py", "experiments/*.py", *results, "tests/data/*", "book/_kernel/*"):
-    inputs += sorted(ROOT.glob(pattern))
-digest = hashlib.sha256(sys.version.encode())
-for path in inputs:
-    digest.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
-
-CACHE = ROOT / "_build" / "cache"  # outside the HTML, so that `make clean` keeps it
 nb_execution_mode = "cache"  # a page runs again only when its cells or the digest change
-nb_execution_cache_path = str(CACHE / digest.hexdigest()[:16])
+nb_execution_cache_path = str(kernels.prepare(ROOT))  # changes with all that a cell may read
 nb_execution_raise_on_error = True  # else a failing cell passes the second time
 nb_output_stderr = "error"  # else whatever a cell writes to stderr is printed in the book
 nb_render_markdown_format = "myst"  # a cell may write a table; the default format has none
 nb_execution_timeout = 120  # seconds for one cell; the default is 30
 nb_ipywidgets_js = {}  # the default asks two other hosts
-
-# Kernels read their profile from a copy, because IPython writes beside it.
-profile = CACHE / "ipython" / "profile_default"
-profile.mkdir(parents=True, exist_ok=True)
-shutil.copy(KERNEL / "ipython_kernel_config.py", profile)
-os.environ["IPYTHONDIR"] = str(profile.parent)
-os.environ["MATPLOTLIBRC"] = str(KERNEL)
-os.environ.pop("MPLBACKEND", None)  # a reader's own backend would leave the book without figures
-os.environ["PYTHONPATH"] = str(ROOT)  # a kernel starts in its page's folder
-for name in ("OMP", "OPENBLAS", "MKL"):  # kernels run side by side: one thread each
-    os.environ[f"{name}_NUM_THREADS"] = "1"
 
 # --- API pages -------------------------------------------------------------------------------
 
@@ -97,17 +89,35 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_static_path = ["book/_static"]
 html_css_files = ["book.css"]
+html_favicon = "book/_static/mark.svg"  # mark.png is the same picture, for preview cards
 html_extra_path = ["book/_root"]  # an index.html that leads to the book's first page
 html_theme_options = {
     "home_page_in_toc": True,
     "show_toc_level": 2,
+    "max_navbar_depth": 1,  # the folds that deeper levels need have no name for a screen reader
+    "article_footer_items": ["cite.html"],
     "navbar_persistent": [],  # the side bar already has the search button
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
-html_context = {"default_mode": "auto"}  # light or dark as the reader's system says
-if repository := os.environ.get("BOOK_REPOSITORY_URL"):  # whoever publishes the book names it
-    html_theme_options |= {"repository_url": repository, "use_repository_button": True}
+# Light or dark as the reader's system says; what the templates fill in.
+html_context = {"default_mode": "auto", "book": citation, "site": site}
+templates_path = ["book/_templates"]
+if repository:  # on every page a link to its source, and one to report a mistake
+    html_theme_options |= {"repository_url": repository, "repository_branch": "main"}
+    html_theme_options |= {"use_source_button": True, "use_issues_button": True}
+if site:  # a copy for one's own use need not be found, and starts faster without these
+    html_baseurl = site  # Sphinx writes the canonical links
+    html_additional_pages = {"404": "404.html"}
+    extensions += ["sphinx_sitemap", "sphinxext.opengraph"]
+    sitemap_url_scheme = "{link}"  # the default has a language and a version
+    sitemap_excludes = ["404.html", "search.html"]
+    ogp_site_url = site
+    ogp_type = "book"
+    # Cards are drawn with the extension's own font, whose missing bold face is no news on every
+    # page; without a picture they show another project's.
+    ogp_social_cards = {"image_mini": "book/_static/mark.png", "line_color": "#0072B2"}
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 # MathJax as one file from the installed package. SVG output needs no font files, which some
 # browsers refuse to a page opened from disk; the full bundle never fetches a TeX extension.
@@ -117,3 +127,23 @@ html_static_path += [
 ]
 mathjax_path = "tex-svg-full.js"
 mathjax3_config = {"tex": {"macros": {"dplus": r"\partial^{+}"}}}  # the immediate derivative
+
+# --- PDF and EPUB ----------------------------------------------------------------------------
+
+latex_engine = "xelatex"  # Greek letters and arrows stand in the text and in the code
+latex_documents = [(root_doc, "through-time.tex", f"{project}: {subtitle}", author, "manual", True)]
+latex_show_urls = "footnote"  # paper has no links
+latex_elements = {"extraclassoptions": "openany,oneside"}  # no empty pages
+latex_elements["preamble"] = r"""
+\newcommand{\dplus}{\partial^{+}}
+\AtBeginDocument{\renewcommand{\contentsname}{Contents}}  % else it is the first part's name
+"""
+
+epub_basename = "through-time"
+epub_tocscope = "includehidden"  # the default looks for the first page in the wrong folder
+epub_description = citation["abstract"]
+epub_identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"{citation['title']} {release}").urn
+epub_exclude_files = ["index.html", "_static/explorable.js", "_static/found.js"]
+
+# Vector graphics for LaTeX; stills of the figures that move for the EPUB.
+nb_mime_priority_overrides = [("latex", "image/svg+xml", 15), ("epub", "text/html", None)]

@@ -1,11 +1,15 @@
 """The rules of this book that no library holds."""
 
 import json
+import re
 from pathlib import Path
 
+import nbformat
 from docutils import nodes
 from jupyter_cache import get_cache
+from sphinx import addnodes
 from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
 
 
 def create_cache(app, config):
@@ -17,6 +21,34 @@ def create_cache(app, config):
 def ancestors(node):
     while node := node.parent:
         yield node
+
+
+class IndexTerms(SphinxTransform):
+    """Index where a page's headings or stressed words bring in a term of the glossary."""
+
+    default_priority = 400  # before Sphinx collects the index
+
+    def apply(self):
+        glossary = Path(self.app.srcdir) / "book" / "glossary.md"
+        if self.env.docname == "book/glossary" or not glossary.exists():
+            return
+        lines = glossary.read_text(encoding="utf-8").splitlines()
+        terms = [line.strip() for line in lines if line and line[0] not in " `(:#"]
+        for term in terms:
+            found = re.compile(rf"\b{re.escape(term)}s?\b", re.IGNORECASE)
+            for words in self.document.findall(
+                lambda node: isinstance(node, (nodes.title, nodes.emphasis))
+            ):
+                whole = isinstance(words, nodes.title) and isinstance(words.parent, nodes.section)
+                if (found.search if whole else found.fullmatch)(words.astext()):
+                    place = f"index-{nodes.make_id(term)}"
+                    entry = addnodes.index(entries=[("single", term, place, "", None)])
+                    target = nodes.target("", "", ids=[place])
+                    if whole:
+                        words.parent.insert(1, [entry, target])
+                    else:
+                        words.parent.insert(words.parent.index(words), [entry, target])
+                    break
 
 
 def require_texts(app, doctree):
@@ -37,14 +69,32 @@ def require_texts(app, doctree):
 def offer_notebook(app, pagename, templatename, context, doctree):
     """Put the executed notebook of a page behind the theme's download button."""
     source = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
-    if doctree is not None and source.exists():
-        notebook = json.loads(source.read_text(encoding="utf-8"))
+    if doctree is not None and source.exists() and app.builder.name != "epub":
+        notebook = nbformat.read(source, as_version=4)
+        # MyST-NB writes the outputs of a page that ran, and none where it took them from the cache.
+        cache = get_cache(app.config.nb_execution_cache_path)
+        _, notebook = cache.merge_match_into_notebook(notebook)
         for number, cell in enumerate(notebook["cells"]):
             cell["id"] = f"cell-{number}"  # they are random, and builds must be equal
+            if (
+                "outputs" in cell
+            ):  # numbers that cells hand to the prose are no outputs for a reader
+                cell["outputs"] = [
+                    o for o in cell["outputs"] if "scrapbook" not in o.get("metadata", {})
+                ]
         target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
         context["ipynb_source"] = f"{pagename}.ipynb"
+
+
+def cite(app, pagename, templatename, context, doctree):
+    """Tell the template what to cite on a page that stands on its own: one that runs code."""
+    if "kernelspec" in app.env.metadata.get(pagename, {}):
+        number = app.env.toc_secnumbers.get(pagename, {}).get("", ())
+        number = ".".join(str(part) for part in number)
+        title = app.env.titles[pagename].astext()
+        context["cites"] = {"title": title, "number": number, "key": Path(pagename).name}
 
 
 def skip_fields(app, what, name, obj, skip, options):
@@ -68,11 +118,14 @@ def deal_out(app, env, docnames):
 
 
 def setup(app):
-    app.add_js_file("explorable.js", loading_method="defer")
+    for script in ("explorable.js", "found.js"):
+        app.add_js_file(script, loading_method="defer")
+    app.add_transform(IndexTerms)
     app.connect("config-inited", create_cache)
     app.connect("env-before-read-docs", deal_out)
     app.connect("doctree-read", require_texts)
     app.connect("autodoc-skip-member", skip_fields)
+    app.connect("html-page-context", cite)
     app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
     # This extension numbers chapters after the workers are done, but forgets to say so.
     app.setup_extension("sphinx_multitoc_numbering")

@@ -1,0 +1,162 @@
+"""The book on paper and as an EPUB: what Sphinx's builders leave to be done.
+
+The captions of the contents become parts, pages without a number become appendices, and the
+solutions stand in the last of them. Code that is folded on the screen is left out.
+"""
+
+import html
+import posixpath
+import re
+from pathlib import Path
+
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx import addnodes
+from sphinx.builders.epub3 import Epub3Builder
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_exercise import nodes as library
+
+
+def latex(text):
+    return nodes.raw("", text, format="latex")
+
+
+class Folded(SphinxPostTransform):
+    """Leave out the code that a browser folds: what sets up a page and what draws its figures."""
+
+    default_priority = 190  # before MyST-NB folds it
+
+    def is_supported(self):
+        return self.app.builder.name in ("latex", "epub")
+
+    def run(self):
+        for cell in list(self.document.findall(nodes.container)):
+            if cell.get("hide_mode") and cell[0].get("nb_element") == "cell_code_source":
+                del cell[0], cell["hide_mode"]
+
+
+class Parts(SphinxPostTransform):
+    """Open a part before the first page of each table of contents."""
+
+    default_priority = 900  # after everything is resolved
+    formats = ("latex",)
+
+    def run(self):
+        starts, numbered = {}, True
+        root = self.env.get_doctree(self.config.root_doc)
+        for contents in root.findall(addnodes.toctree):
+            part = rf"\part{{{contents['caption'].partition('. ')[2] or contents['caption']}}}"
+            if numbered and not contents["numbered"]:
+                part += r"\appendix"
+            numbered = bool(contents["numbered"])
+            starts[contents["entries"][0][1]] = part
+        for page in list(self.document.findall(addnodes.start_of_file)):
+            if page["docname"] in starts:
+                page.parent.insert(page.parent.index(page), latex(starts[page["docname"]]))
+
+
+class Solutions(SphinxPostTransform):
+    """Move the solutions behind everything else, each chapter's under its own heading."""
+
+    default_priority = 901
+    formats = ("latex",)
+
+    def run(self):
+        pages = list(self.document.findall(addnodes.start_of_file))
+        appendix = nodes.section("", nodes.title("", "Solutions"), ids=["solutions"])
+        for page in pages:
+            solutions = list(page.findall(library.solution_node))
+            if solutions:
+                title = nodes.title("", self.env.titles[page["docname"]].astext())
+                chapter = nodes.section("", title, ids=[f"{page['docname']}-solutions"])
+                for solution in solutions:
+                    solution.parent.remove(solution)
+                    chapter += solution
+                    for link in list(solution[0].findall(nodes.reference)):
+                        to = library.exercise_latex_number_reference(refid=solution["target_label"])
+                        link.replace_self(to)
+                        to += link.children
+                for exercise in page.findall(library.is_exercise_node):
+                    label = f"solution:{exercise['label']}"
+                    exercise += latex(rf"\par\hfill Solution on page~\pageref{{{label}}}")
+                holder = addnodes.start_of_file(docname=page["docname"])
+                holder += chapter
+                appendix += holder
+        if pages and len(appendix) > 1:
+            pages[-1].parent.append(appendix)
+
+
+# --- The EPUB: formulas in MathML, as readers of books run no scripts ----------------------------
+
+XML = {"&amp;", "&lt;", "&gt;", "&quot;", "&apos;"}
+
+
+class Book(Epub3Builder):
+    """Sphinx's builder, with slips mended that epubcheck finds."""
+
+    def get_toc(self):  # the index, seen from a first page in a folder, is not on the list of files
+        super().get_toc()
+        for entry in self.refnodes:
+            entry["refuri"] = posixpath.normpath(entry["refuri"])
+
+    def toc_metadata(self, *args):  # both lists of contents name the same book
+        return super().toc_metadata(*args) | {"uid": self.config.epub_identifier}
+
+    def build_content(self):  # the list of files says which pages hold MathML, and nothing twice
+        super().build_content()
+        path, items = Path(self.outdir) / "content.opf", []
+        for line in dict.fromkeys(path.read_text(encoding="utf-8").splitlines()):
+            page = re.search(r'<item .*href="(book/[^"]+\.xhtml)"', line)
+            if page and "<math" in (Path(self.outdir) / page[1]).read_text(encoding="utf-8"):
+                line = line.replace("<item ", '<item properties="mathml" ')
+            items.append(line)
+        path.write_text("\n".join(items) + "\n", encoding="utf-8")
+
+
+def own_styles(app, pagename, templatename, context, doctree):
+    """The extensions copy their styles too late for the EPUB, which needs none of them."""
+    if app.builder.name == "epub":
+        own = ("pygments.css", "epub.css", "book.css")
+        context["css_files"] = [f for f in context["css_files"] if str(f.filename).endswith(own)]
+        # Docutils writes a role that the makers of EPUB have withdrawn.
+        context["body"] = context.get("body", "").replace(' role="doc-biblioentry"', "")
+
+
+def mathml(source, block=False):
+    """MathML of a formula, by docutils, which wants braces around each part of a fraction."""
+    for ours, known in ((r"\dplus", r"\partial^{+}"), (r"\dots", r"\ldots"), (r"\tfrac", r"\frac")):
+        source = source.replace(ours, known)
+    source = re.sub(r"\\frac\s*(\w)", r"\\frac{\1}", source)
+    source = re.sub(r"(\\frac\{\w\})\s*(\w)", r"\1{\2}", source)
+    return re.sub(r"&[A-Za-z]+;", named_for_xml, tex2mathml(source, as_block=block))
+
+
+def named_for_xml(entity):
+    """XML knows five names of characters, HTML two thousand."""
+    return entity[0] if entity[0] in XML else html.unescape(entity[0])
+
+
+def visit_math(self, node):
+    self.body.append(mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def visit_math_block(self, node):
+    self.body.append(self.starttag(node, "div", CLASS="math"))
+    number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
+    self.body.append(f"{number}{mathml(node.astext(), block=True)}</div>\n")
+    raise nodes.SkipNode
+
+
+def setup(app):
+    renderers = {
+        "inline_renderers": (visit_math, None),
+        "block_renderers": (visit_math_block, None),
+    }
+    app.add_html_math_renderer("mathml", **renderers)
+    app.add_builder(Book, override=True)
+    app.connect("html-page-context", own_styles, priority=900)
+    app.add_post_transform(Folded)
+    app.add_post_transform(Parts)
+    app.add_post_transform(Solutions)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,451 @@
+"""The built book in a real browser: `make browser`.
+
+The pages are served on loopback and opened in Chromium, which Playwright drives. The name of this
+file keeps it out of `make pytest`, which needs neither a browser nor a built book.
+"""
+
+import functools
+import gzip
+import http.server
+import os
+import re
+import threading
+import tomllib
+from pathlib import Path
+from urllib.parse import quote, urldefrag, urljoin
+
+import nbformat
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "_build" / "strict"  # what `make strict` built, as it would be published
+BUDGET = tomllib.loads((ROOT / "tests/browser.toml").read_text(encoding="utf-8"))
+PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.glob("book/**/*.html"))
+PAGES += ["genindex.html", "search.html"]
+TEXT = [name for name in PAGES if name.startswith("book/") and "/api/" not in name]
+NOTEBOOKS = [name for name in TEXT if (HTML / "_sources" / name).with_suffix(".ipynb").exists()]
+FOLDED = [name for name in TEXT if '<details class="solution' in (HTML / name).read_text("utf-8")]
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# Rules of axe that a page may break, each with the upstream reason.
+WAIVED = {}
+
+every_page = pytest.mark.parametrize("name", PAGES)
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address at which the built book is served, on this machine only."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(HTML))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options = ["--no-sandbox", "--no-first-run", "--disable-quic", *offline]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=options)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """A function that opens a page, waits for its formulas and notes what goes wrong."""
+    contexts = []
+
+    def visit(name, slow=1, watch="", **options):
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page, page.faults = context.new_page(), []
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
+        note = page.faults.append
+        page.on("console", lambda m: m.type in ("error", "warning") and note(f"{m.type}: {m.text}"))
+        page.on("pageerror", lambda error: note(f"script: {error}"))
+        page.on("requestfailed", lambda request: note(f"failed: {request.url}"))
+        page.on("response", lambda r: r.status >= 400 and note(f"{r.status}: {r.url}"))
+        ours = (site, "data:", "blob:")
+        page.on("request", lambda r: r.url.startswith(ours) or note(f"other host: {r.url}"))
+        if slow > 1:
+            session = context.new_cdp_session(page)
+            session.send("Emulation.setCPUThrottlingRate", {"rate": slow})
+        page.add_init_script(watch)
+        page.goto(site + name, wait_until="load")
+        page.evaluate("async () => await window.MathJax?.startup?.promise")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+
+
+# --- Every page ------------------------------------------------------------------------------
+
+# The colour of each formula, and what lies behind it, down to the first opaque ground.
+FORMULAS = """() => [...document.querySelectorAll('.bd-article .math')].map((math) => {
+  const svg = math.querySelector('mjx-container svg');
+  const grounds = [];
+  for (let e = math; e; e = e.parentElement) grounds.push(getComputedStyle(e).backgroundColor);
+  return {
+    drawn: !!svg && !svg.querySelector('[data-mml-node=merror]'),
+    spoken: !!math.querySelector('mjx-assistive-mml math'),
+    source: math.textContent.slice(0, 60), grounds,
+    colour: svg && getComputedStyle(svg).color,
+  };
+})"""
+
+
+def luminance(rgb):
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(colour, grounds):
+    """The contrast of WCAG between a CSS colour and a stack of grounds, the nearest first."""
+    parsed = [[float(v) for v in re.findall(r"[\d.]+", c)] for c in (colour, *grounds)]
+    behind = [1.0, 1.0, 1.0]
+    for red, green, blue, *alpha in reversed(parsed[1:]):
+        a = alpha[0] if alpha else 1.0
+        behind = [a * v / 255 + (1 - a) * b for v, b in zip((red, green, blue), behind)]
+    light, dark = sorted((luminance([v / 255 for v in parsed[0][:3]]), luminance(behind)))[::-1]
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_contrast_is_that_of_the_guidelines():
+    assert contrast("rgb(0, 0, 0)", ["rgba(0, 0, 0, 0)", "rgb(255, 255, 255)"]) == 21
+    assert contrast("rgb(119, 119, 119)", ["rgb(255, 255, 255)"]) == pytest.approx(4.48, abs=0.01)
+    assert contrast("rgb(10, 10, 10)", ["rgba(0, 0, 0, 0.5)", "rgb(0, 0, 0)"]) < 1.1
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_is_whole_and_legible(visit, name, scheme):
+    page = visit(name, color_scheme=scheme, viewport={"width": 1400, "height": 900})
+    assert not page.faults
+    assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    for math in page.evaluate(FORMULAS):
+        assert math["drawn"] and math["spoken"], math["source"]
+        assert contrast(math["colour"], math["grounds"]) >= 4.5, math
+    # The theme lays a light card under figures, which are drawn in dark ink.
+    for ground in page.eval_on_selector_all(
+        ".bd-article .cell_output img, .bd-article .explorable svg",
+        "figures => figures.map((f) => getComputedStyle(f).backgroundColor)",
+    ):
+        assert scheme == "light" or contrast("rgb(0, 0, 0)", [ground, "rgb(18, 18, 18)"]) > 15
+    broken = page.eval_on_selector_all(
+        "img", "all => all.filter((i) => i.complete && !i.naturalWidth).map((i) => i.src)"
+    )
+    assert not broken
+    if scheme == "light":
+        for width in (1400, 768, 360):
+            page.set_viewport_size({"width": width, "height": 800})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"{name} is {wide} px wide on a screen of {width}"
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_keeps_the_accessibility_guidelines(visit, name, scheme):
+    page = visit(name, color_scheme=scheme, viewport={"width": 1400, "height": 900})
+    page.eval_on_selector_all("details", "all => all.forEach((d) => (d.open = true))")
+    # Formulas have their own test; without their drawings axe is five times as fast.
+    context = {"exclude": [["mjx-container svg"]]}
+    options = {"runOnly": WCAG, "preload": False}
+    result = Axe().run(page, context, options).response
+    found = {
+        f"{rule['id']}: {node['target'][0]} {node['failureSummary']}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+        if rule["id"] not in WAIVED
+    }
+    assert not found
+    assert len(result["passes"]) > 10
+
+
+# Levels of the headings, and everything that a reader who does not see the page would miss.
+OUTLINE = """() => ({
+  language: document.documentElement.lang,
+  title: document.title,
+  skip: document.querySelector('a[href="#main-content"]')?.textContent.trim(),
+  levels: [...document.querySelectorAll('main :is(h1,h2,h3,h4,h5,h6):not(.onlyprint *)')].map(
+    (h) => +h.tagName[1]),
+  unnamed: [...document.querySelectorAll('main img')].filter(
+    (i) => !i.alt.trim() || /\\.(svg|png)$/.test(i.alt)).map((i) => i.src),
+  headless: [...document.querySelectorAll('main table:not(.genindextable)')].filter(
+    (t) => !t.querySelector('th')).map((t) => t.textContent.slice(0, 80)),
+})"""
+
+
+@every_page
+def test_page_has_an_outline(visit, name):
+    outline = visit(name).evaluate(OUTLINE)
+    assert outline["language"] == "en" and outline["skip"] == "Skip to main content"
+    assert len(outline["title"]) > 5
+    levels = outline["levels"]
+    assert levels.count(1) == 1 and levels[0] == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:])), levels
+    assert not outline["unnamed"] and not outline["headless"]
+
+
+SHIFTS = """
+window.seen = {cls: 0, lcp: 0};
+new PerformanceObserver((list) => list.getEntries().forEach((e) => {
+  if (!e.hadRecentInput) window.seen.cls += e.value;
+})).observe({type: 'layout-shift', buffered: true});
+new PerformanceObserver((list) => list.getEntries().forEach((e) => {
+  window.seen.lcp = e.startTime;
+})).observe({type: 'largest-contentful-paint', buffered: true});
+"""
+SCROLL = """async () => {
+  for (let y = 0; y < document.body.scrollHeight; y += 700) {
+    window.scrollTo(0, y);
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def kilobytes(path):
+    """The weight of a file as a server sends it."""
+    data = path.read_bytes()
+    packed = path.suffix in {".html", ".svg"}
+    return len(gzip.compress(data) if packed else data) / 1000
+
+
+@pytest.fixture(scope="session")
+def table():
+    """What every page weighs and how long it takes, printed and kept when all are measured."""
+    rows = {}
+    yield rows
+    lines = ["page,html_kb,figures_kb,cls_phone,cls_desk,lcp_ms_phone,lcp_ms_desk"]
+    lines += [",".join([name, *(f"{value:.4g}" for value in row)]) for name, row in rows.items()]
+    (ROOT / "_build/browser.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n" + "\n".join(lines))
+
+
+@every_page
+def test_page_is_light_and_stands_still(visit, table, name):
+    html = (HTML / name).read_text(encoding="utf-8")
+    figures = {urljoin(name, src) for src in re.findall(r'src="([^"]*_images/[^"]+)"', html)}
+    weights = [kilobytes(HTML / name), sum(kilobytes(HTML / figure) for figure in figures)]
+    seen = []
+    for width, height in ((400, 800), (1400, 900)):
+        page = visit(name, slow=4, watch=SHIFTS, viewport={"width": width, "height": height})
+        page.wait_for_timeout(300)
+        page.evaluate(SCROLL)
+        seen.append(page.evaluate("window.seen"))
+    table[name] = [*weights, *(s["cls"] for s in seen), *(s["lcp"] for s in seen)]
+    assert weights[0] <= BUDGET["html_kb"] and weights[1] <= BUDGET["figures_kb"]
+    assert max(s["cls"] for s in seen) <= BUDGET["cls"]
+    assert 0 < min(s["lcp"] for s in seen) and max(s["lcp"] for s in seen) <= BUDGET["lcp_ms"]
+
+
+# The element that has the focus, and whether the page draws something around it.
+FOCUS = """() => {
+  const e = document.activeElement;
+  if (!e || e === document.body) return null;
+  const style = getComputedStyle(e);
+  return {
+    what: e.outerHTML.slice(0, 200),
+    ringed: e.matches(':focus-visible') && style.outlineStyle === 'solid' &&
+      parseFloat(style.outlineWidth) >= 2,
+  };
+}"""
+
+# --- What a reader does ----------------------------------------------------------------------
+
+
+def test_search_finds_a_term_and_lands_on_it(visit):
+    page = visit("search.html?q=checkpointing")
+    page.wait_for_selector("#search-results li a")
+    page.click("#search-results li a")
+    page.wait_for_load_state()
+    assert "/book/" in page.url
+    assert page.locator("span.highlighted").first.text_content().lower() == "checkpointing"
+    page = visit("book/index.html")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("carousel")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#search-results li a")
+    assert not page.faults
+
+
+def test_next_and_previous_walk_through_the_book(visit, site):
+    page, walked = visit("book/index.html"), []
+    while True:
+        walked.append(page.url.removeprefix(site))
+        following = page.locator("a.right-next")
+        if not following.count():
+            break
+        following.click()
+        page.wait_for_load_state()
+        assert urljoin(page.url, page.get_attribute("a.left-prev", "href")) == site + walked[-1]
+    assert sorted(walked) == sorted(set(PAGES) - {"search.html"})
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_can_be_downloaded(visit, name):
+    page = visit(name)
+    page.click(".dropdown-download-buttons button")
+    with page.expect_download() as download:
+        page.click(".dropdown-download-buttons a[href$='.ipynb']")
+    notebook = nbformat.read(download.value.path(), as_version=4)
+    nbformat.validate(notebook)
+    assert any(cell.cell_type == "code" and cell.outputs for cell in notebook.cells)
+
+
+def test_copy_button_copies(visit):
+    page = visit("book/memory.html")
+    cell = page.locator("div.highlight:visible", has=page.locator("button.copybtn")).first
+    cell.hover()
+    cell.locator("button.copybtn").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert len(copied) > 20 and copied.split() == cell.locator("pre").inner_text().split()
+
+
+FIRST_WORDS = """(p) => [...p.childNodes]
+  .find((n) => n.nodeType === 3 && n.data.trim().split(' ').length > 4)
+  ?.data.trim().split(/\\s+/).slice(0, 5).join(' ')"""
+
+
+@pytest.mark.parametrize("name", FOLDED)
+def test_solutions_open_by_keyboard_and_by_searching_the_page(visit, site, name):
+    page = visit(name)
+    for solution in page.locator("details.solution").all():
+        assert solution.get_attribute("open") is None
+        solution.locator("> summary").focus()
+        page.keyboard.press("Enter")
+        assert solution.get_attribute("open") is not None
+    # A browser goes to a text fragment as it goes to a hit of its own search: it unfolds.
+    words = page.locator("details.solution p").last.evaluate(FIRST_WORDS)
+    page = visit(f"{name}#:~:text={quote(words, safe='')}" if words else name)
+    if words:
+        page.wait_for_selector("details.solution[open]")
+    page.goto(f"{site}{name}#{page.locator('details.solution section').first.get_attribute('id')}")
+    page.wait_for_selector("details.solution[open]")
+
+
+def test_focus_is_seen_wherever_the_keyboard_goes(visit):
+    page, seen = visit("book/memory.html", viewport={"width": 1400, "height": 900}), 0
+    while True:
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUS)
+        if focus is None:
+            break
+        seen += 1
+        assert focus["ringed"], focus["what"]
+    assert seen > 60
+
+
+def test_theme_can_be_switched(visit):
+    page = visit("book/memory.html", color_scheme="light")
+    seen = []
+    for mode in ("dark", "light"):
+        page.click("button.theme-switch-button:visible")
+        page.click(f"button.theme-change-button[data-mode={mode}]:visible")
+        seen.append(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == ["dark", "light"]
+
+
+def test_the_book_is_built():
+    """Without this, a test of every page of nothing would pass."""
+    assert len(PAGES) > 30 and len(NOTEBOOKS) >= 15 and len(FOLDED) >= 14
+
+
+# --- Found, cited, mended ---------------------------------------------------------------------
+
+SITE, REPOSITORY = "https://example.org/through-time/", "https://github.com/example/through-time"
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_page_can_be_found_and_a_mistake_reported(name):
+    text = (HTML / name).read_text(encoding="utf-8")
+    meta = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)"', text))
+    assert f'<link rel="canonical" href="{SITE}{name}"' in text
+    assert meta["og:url"] == SITE + name and meta["og:title"]
+    assert len(meta["description"]) > 20 and meta["description"] == meta["og:description"]
+    assert (HTML / meta["og:image"].removeprefix(SITE)).stat().st_size > 5000
+    assert f"<loc>{SITE}{name}</loc>" in (HTML / "sitemap.xml").read_text(encoding="utf-8")
+    source = f"book/{Path(name).stem}.md"
+    assert (ROOT / source).exists() and f'href="{REPOSITORY}/blob/main/{source}' in text
+    assert f'href="{REPOSITORY}/issues/new?title=' in text
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_chapter_says_how_to_cite_it(visit, name):
+    page = visit(name)
+    page.locator("details.cite summary").focus()
+    page.keyboard.press("Enter")
+    entry = page.locator("details.cite pre").inner_text()
+    title = page.locator("h1:not(.onlyprint *)").evaluate("h => h.childNodes[1].textContent")
+    assert title.strip() in entry and f"url       = {{{SITE}{name}}}" in entry
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert f"{{Version {citation['version']}}}" in entry
+    assert f"{{{citation['date-released'].year}}}" in entry
+
+
+def test_unknown_address_leads_back_to_the_book(visit, site, chromium):
+    """As a host serves it: at any depth, under the address of the book."""
+    page = chromium.new_page()
+    book = re.compile(re.escape(SITE) + ".*")
+
+    def answer(route):
+        path = HTML / route.request.url.removeprefix(SITE).partition("?")[0]
+        known = path.is_file()
+        route.fulfill(path=path if known else HTML / "404.html", status=200 if known else 404)
+
+    page.route(book, answer)
+    assert page.goto(f"{SITE}book/none/such.html").status == 404
+    assert page.locator("h1:not(.onlyprint *)").text_content() == "No page lives at this address"
+    assert page.evaluate("getComputedStyle(document.querySelector('h1')).fontFamily") != "Times"
+    page.locator("article a").click()
+    page.wait_for_load_state()
+    assert page.url == f"{SITE}book/index.html"
+    page.close()
+
+
+def test_index_holds_the_glossary_and_where_its_words_are_used():
+    text = (HTML / "genindex.html").read_text(encoding="utf-8")
+    terms = set(re.findall(r'href="book/glossary.html#term-[^"]+">([^<]+)<', text))
+    assert len(terms) > 50
+    assert len(re.findall(r'href="book/[a-z-]+\.html#index-', text)) > 40
+
+
+def test_every_link_inside_the_book_has_a_target():
+    ids, links = {}, []
+    for name in PAGES:
+        text = (HTML / name).read_text(encoding="utf-8")
+        ids[name] = re.findall(r'\bid="([^"]+)"', text)
+        links += [(name, href) for href in re.findall(r'<a\b[^>]*\bhref="([^"]+)"', text)]
+    assert not {name for name in ids if len(ids[name]) != len(set(ids[name]))}
+    for name, href in links:
+        target, anchor = urldefrag(urljoin(name, href))
+        if ":" not in href and target in ids and anchor:
+            assert anchor in ids[target], f"{name} links to {href}"
+        elif ":" not in href:
+            assert (HTML / (target or "index.html")).exists(), f"{name} links to {href}"
+
+
+def test_equations_figures_and_exercises_keep_their_addresses():
+    """A name that the author gave, never one that counts."""
+    counted = re.compile(r"(id|equation-?|exercise-?|solution-?|fig-?)\d+")
+    for name in NOTEBOOKS:
+        text = (HTML / name).read_text(encoding="utf-8")
+        things = re.findall(r'<(?:figure|table|div|details) class="([^"]*)" id="([^"]+)"', text)
+        kinds = {"math", "align-default", "align-center", "exercise", "solution"}
+        named = [anchor for classes, anchor in things if kinds & set(classes.split())]
+        assert len(named) >= 3 or name == "book/timings.html", name
+        assert not [anchor for anchor in named if counted.fullmatch(anchor)], name
+        for anchor in named:
+            assert anchor.endswith("-solution") or f'href="#{anchor}"' in text, (name, anchor)
