@@ -125,7 +125,7 @@ mathjax = importlib.metadata.distribution("sphinx-mathjax-offline")
 html_static_path += [
     str(mathjax.locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg-full.js"))
 ]
-mathjax_path = "tex-svg-full.js"
+mathjax_path, html_math_renderer = "tex-svg-full.js", "mathjax"  # the EPUB has MathML
 mathjax3_config = {"tex": {"macros": {"dplus": r"\partial^{+}"}}}  # the immediate derivative
 
 # --- PDF and EPUB ----------------------------------------------------------------------------

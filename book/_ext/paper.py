@@ -14,6 +14,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util.math import get_node_equation_number
 from sphinx_exercise import nodes as library
 
 
@@ -143,8 +144,9 @@ def visit_math(self, node):
 
 def visit_math_block(self, node):
     self.body.append(self.starttag(node, "div", CLASS="math"))
-    number = f'<span class="eqno">({node["number"]})</span>' if node["number"] else ""
-    self.body.append(f"{number}{mathml(node.astext(), block=True)}</div>\n")
+    number = f"({get_node_equation_number(self, node)})" if node["number"] else ""
+    formula = mathml(node.astext(), block=True)
+    self.body.append(f'<span class="eqno">{number}</span>{formula}</div>\n')
     raise nodes.SkipNode
 
 
