@@ -77,6 +77,7 @@ nb_ipywidgets_js = {}  # the default asks two other hosts
 # --- API pages -------------------------------------------------------------------------------
 
 autodoc_member_order = "bysource"  # the order in which the author tells it
+autodoc_default_options = {"no-value": True}  # a table of cells is no value to read
 autodoc_typehints = "none"  # the docstring gives shapes, which say more than types
 default_role = "code"  # a name in single backticks looks like code
 numpydoc_show_class_members = False  # autodoc already lists them
@@ -130,14 +131,12 @@ mathjax3_config = {"tex": {"macros": {"dplus": r"\partial^{+}"}}}  # the immedia
 
 # --- PDF and EPUB ----------------------------------------------------------------------------
 
-latex_engine = "xelatex"  # Greek letters and arrows stand in the text and in the code
+# Greek letters and arrows stand in the text and in the code; makeindex comes with every LaTeX.
+latex_engine, latex_use_xindy = "xelatex", False
 latex_documents = [(root_doc, "through-time.tex", f"{project}: {subtitle}", author, "manual", True)]
 latex_show_urls = "footnote"  # paper has no links
-latex_elements = {"extraclassoptions": "openany,oneside"}  # no empty pages
-latex_elements["preamble"] = r"""
-\newcommand{\dplus}{\partial^{+}}
-\AtBeginDocument{\renewcommand{\contentsname}{Contents}}  % else it is the first part's name
-"""
+latex_elements = {"extraclassoptions": "openany,oneside"}  # no empty pages before chapters
+latex_elements["preamble"] = r"\newcommand{\dplus}{\partial^{+}}"
 
 epub_basename = "through-time"
 epub_tocscope = "includehidden"  # the default looks for the first page in the wrong folder

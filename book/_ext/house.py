@@ -97,6 +97,12 @@ def cite(app, pagename, templatename, context, doctree):
         context["cites"] = {"title": title, "number": number, "key": Path(pagename).name}
 
 
+def drop_withdrawn_role(app, pagename, templatename, context, doctree):
+    """Take out a role that docutils gives to references and that its standard has withdrawn."""
+    if "body" in context:
+        context["body"] = context["body"].replace(' role="doc-biblioentry"', "")
+
+
 def skip_fields(app, what, name, obj, skip, options):
     """Leave out the fields of a NamedTuple: its docstring already lists them, with shapes."""
     return True if type(obj).__name__ == "_tuplegetter" else None
@@ -126,6 +132,7 @@ def setup(app):
     app.connect("doctree-read", require_texts)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", cite)
+    app.connect("html-page-context", drop_withdrawn_role)
     app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
     # This extension numbers chapters after the workers are done, but forgets to say so.
     app.setup_extension("sphinx_multitoc_numbering")

@@ -75,7 +75,7 @@ class Solutions(SphinxPostTransform):
                     chapter += solution
                     for link in list(solution[0].findall(nodes.reference)):
                         to = library.exercise_latex_number_reference(refid=solution["target_label"])
-                        link.replace_self(to)
+                        link.replace_self([nodes.Text(" "), to])
                         to += link.children
                 for exercise in page.findall(library.is_exercise_node):
                     label = f"solution:{exercise['label']}"
@@ -119,8 +119,6 @@ def own_styles(app, pagename, templatename, context, doctree):
     if app.builder.name == "epub":
         own = ("pygments.css", "epub.css", "book.css")
         context["css_files"] = [f for f in context["css_files"] if str(f.filename).endswith(own)]
-        # Docutils writes a role that the makers of EPUB have withdrawn.
-        context["body"] = context.get("body", "").replace(' role="doc-biblioentry"', "")
 
 
 def mathml(source, block=False):
@@ -150,7 +148,14 @@ def visit_math_block(self, node):
     raise nodes.SkipNode
 
 
+def name_contents(app):
+    """The contents of the PDF would have the caption of the first part."""
+    if app.builder.name == "latex":
+        app.builder.get_contentsname = lambda indexfile: "Contents"
+
+
 def setup(app):
+    app.connect("builder-inited", name_contents)
     renderers = {
         "inline_renderers": (visit_math, None),
         "block_renderers": (visit_math_block, None),
