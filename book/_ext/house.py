@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 from docutils import nodes
@@ -97,10 +98,30 @@ def cite(app, pagename, templatename, context, doctree):
         context["cites"] = {"title": title, "number": number, "key": Path(pagename).name}
 
 
-def drop_withdrawn_role(app, pagename, templatename, context, doctree):
-    """Take out a role that docutils gives to references and that its standard has withdrawn."""
+def replace_withdrawn_role(app, pagename, templatename, context, doctree):
+    """Docutils gives to references a role that its standard has withdrawn."""
     if "body" in context:
-        context["body"] = context["body"].replace(' role="doc-biblioentry"', "")
+        context["body"] = context["body"].replace("doc-biblioentry", "listitem")
+
+
+def reserve_room(app, pagename, templatename, context, doctree):
+    """Tell the browser the size of each drawing before it has come, so that no line below jumps."""
+    paths = {name: path for path, name in getattr(app.builder, "images", {}).items()}
+
+    def sized(tag):
+        source = paths.get(unquote(tag[2]))
+        if source is None or "width=" in tag[0]:
+            return tag[0]
+        drawing = (Path(app.srcdir) / source).read_text(encoding="utf-8")[:2000]
+        size = re.search(r'<svg[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', drawing)
+        if size is None:
+            return tag[0]
+        width, height = (round(float(points) * 4 / 3) for points in size.groups())
+        return f'{tag[1]} width="{width}" height="{height}"{tag[3]}'
+
+    if "body" in context:
+        pattern = r'(<img\b[^>]*?src="[^"]*_images/([^"/]+\.svg)")([^>]*>)'
+        context["body"] = re.sub(pattern, sized, context["body"])
 
 
 def skip_fields(app, what, name, obj, skip, options):
@@ -132,7 +153,8 @@ def setup(app):
     app.connect("doctree-read", require_texts)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", cite)
-    app.connect("html-page-context", drop_withdrawn_role)
+    app.connect("html-page-context", replace_withdrawn_role)
+    app.connect("html-page-context", reserve_room)
     app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
     # This extension numbers chapters after the workers are done, but forgets to say so.
     app.setup_extension("sphinx_multitoc_numbering")
