@@ -113,7 +113,7 @@ lint: .venv/ready  ## check style and format with ruff
 	@$(BIN) -m ruff format --check $(CODE)
 
 pytest: .venv/ready  ## run the tests, and the examples of the package
-	@$(BIN) -m pytest
+	@$(BIN) -m pytest -q -n auto
 
 doctest: .venv/ready  ## run the examples that the pages show
 	@$(SPHINX) -q -b doctest . _build/doctest
@@ -126,7 +126,9 @@ strict: .venv/ready  ## build the book with every warning an error
 
 NO_BROWSER := The pages were not opened, for want of Chromium or Chrome: install one \
   (on Debian the package chromium), or name it with CHROMIUM=.
-OPEN_PAGES = CHROMIUM='$(CHROMIUM)' $(BIN) -m pytest -q tests/browser.py
+OPEN_PAGES = export CHROMIUM='$(CHROMIUM)' && \
+  $(BIN) -m pytest -q -n auto --dist loadgroup -m 'not alone' tests/browser.py && \
+  $(BIN) -m pytest -q -m alone tests/browser.py
 browser: strict  ## open every page in a real browser: faults, accessibility, weight, speed
 	@[ -n "$(CHROMIUM)" ] || { echo "$(NO_BROWSER)"; exit 1; }
 	@$(OPEN_PAGES)

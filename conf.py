@@ -69,7 +69,7 @@ doctest_test_doctest_blocks = ""  # pytest runs the docstrings, each inside its 
 nb_execution_mode = "cache"  # a page runs again only when its cells or the digest change
 nb_execution_cache_path = str(kernels.prepare(ROOT))  # changes with all that a cell may read
 nb_execution_raise_on_error = True  # else a failing cell passes the second time
-nb_output_stderr = "error"  # else whatever a cell writes to stderr is printed in the book
+nb_output_stderr, nb_merge_streams = "error", True  # no warning in the book; one box an output
 nb_render_markdown_format = "myst"  # a cell may write a table; the default format has none
 nb_execution_timeout = 120  # seconds for one cell; the default is 30
 nb_ipywidgets_js = {}  # the default asks two other hosts
@@ -77,7 +77,7 @@ nb_ipywidgets_js = {}  # the default asks two other hosts
 # --- API pages -------------------------------------------------------------------------------
 
 autodoc_member_order = "bysource"  # the order in which the author tells it
-autodoc_default_options = {"no-value": True}  # a table of cells is no value to read
+autodoc_preserve_defaults = True  # a default as it is written, not as Python prints it
 autodoc_typehints = "none"  # the docstring gives shapes, which say more than types
 default_role = "code"  # a name in single backticks looks like code
 numpydoc_show_class_members = False  # autodoc already lists them
@@ -133,13 +133,14 @@ mathjax3_config = {"tex": {"macros": {"dplus": r"\partial^{+}"}}}  # the immedia
 
 # Greek letters and arrows stand in the text and in the code; makeindex comes with every LaTeX.
 latex_engine, latex_use_xindy = "xelatex", False
+pygments_style = "a11y-high-contrast-light"  # as on the screen
 latex_documents = [(root_doc, "through-time.tex", f"{project}: {subtitle}", author, "manual", True)]
-latex_show_urls = "footnote"  # paper has no links
-latex_elements = {"extraclassoptions": "openany,oneside"}  # no empty pages before chapters
-latex_elements["preamble"] = r"\newcommand{\dplus}{\partial^{+}}"
+latex_show_urls, latex_show_pagerefs = "footnote", True  # paper has no links
+latex_elements = {"extraclassoptions": "openany,oneside", "figure_align": "!htb"}
+latex_elements["preamble"] = (ROOT / "book/_ext/preamble.tex").read_text(encoding="utf-8")
 
-epub_basename = "through-time"
-epub_tocscope = "includehidden"  # the default looks for the first page in the wrong folder
+epub_cover = ("_static/cover.png", "epub-cover.html")  # drawn by paper.py; the page is Sphinx's
+epub_basename, epub_tocscope = "through-time", "includehidden"  # the default finds no first page
 epub_description = citation["abstract"]
 epub_identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"{citation['title']} {release}").urn
 epub_exclude_files = ["index.html", "_static/explorable.js", "_static/found.js"]

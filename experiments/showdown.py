@@ -97,6 +97,17 @@ def rate(task, model):
     return min(trials, key=trials.get)
 
 
+def curves(history):
+    """What is kept of a run: its first losses and both curves of the test set."""
+    return {
+        "diverged": history.diverged,
+        "first_losses": [round(float(loss), 6) for loss in history.loss[:20]],
+        "test_updates": history.test_updates.tolist(),
+        "test_loss": [round(float(loss), 6) for loss in history.test_loss],
+        "test_accuracy": [round(float(a), 4) for a in history.test_accuracy],
+    }
+
+
 def measure(task, model, seed):
     """Train, and keep both curves of the test set."""
     history = run(experiment(task, model, seed, rate(task, model)))
@@ -104,9 +115,5 @@ def measure(task, model, seed):
         "hidden_size": history.experiment.hidden_size,
         "learning_rate": history.experiment.learning_rate,
         "baseline": history.baseline,
-        "diverged": history.diverged,
-        "first_losses": [round(float(loss), 6) for loss in history.loss[:20]],
-        "test_updates": history.test_updates.tolist(),
-        "test_loss": [round(float(loss), 6) for loss in history.test_loss],
-        "test_accuracy": [round(float(a), 4) for a in history.test_accuracy],
+        **curves(history),
     }

@@ -22,11 +22,4 @@ def experiment(model, seed, learning_rate):
 
 def measure(model, seed):
     """Train, and keep both curves of the test set."""
-    history = run(experiment(model, seed, showdown.rate("sky", model)))
-    return {
-        "diverged": history.diverged,
-        "first_losses": [round(float(loss), 6) for loss in history.loss[:20]],
-        "test_updates": history.test_updates.tolist(),
-        "test_loss": [round(float(loss), 6) for loss in history.test_loss],
-        "test_accuracy": [round(float(a), 4) for a in history.test_accuracy],
-    }
+    return showdown.curves(run(experiment(model, seed, showdown.rate("sky", model))))

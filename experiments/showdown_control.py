@@ -20,11 +20,4 @@ SAME = {"first_losses": 1e-3}
 
 def measure(model, learning_rate, seed):
     """Train, and keep both curves of the test set."""
-    history = run(showdown.experiment("sky", model, seed, learning_rate))
-    return {
-        "diverged": history.diverged,
-        "first_losses": [round(float(loss), 6) for loss in history.loss[:20]],
-        "test_updates": history.test_updates.tolist(),
-        "test_loss": [round(float(loss), 6) for loss in history.test_loss],
-        "test_accuracy": [round(float(a), 4) for a in history.test_accuracy],
-    }
+    return showdown.curves(run(showdown.experiment("sky", model, seed, learning_rate)))

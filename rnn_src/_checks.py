@@ -80,14 +80,15 @@ def array(name, value, shape, dtype=None, like=" like the parameters"):
     if value is None or isinstance(value, str):
         raise TypeError(f"{name} must be an array, got {value!r}")
     value = as_array(name, value)
-    letters = [size[0] if isinstance(size, tuple) else str(size) for size in shape]
-    if letters and letters[0] == "...":
+    asked = shape
+    if shape and shape[0] == "...":
         shape = ("...",) * (value.ndim - len(shape) + 1) + tuple(shape[1:])
     known = [size[1] if isinstance(size, tuple) else size for size in shape]
-    fits = value.ndim == len(shape) and all(
-        isinstance(want, str) or want == got for want, got in zip(known, value.shape, strict=True)
-    )
+    fits = value.ndim == len(known)
+    for want, got in zip(known, value.shape):
+        fits = fits and (want == got or isinstance(want, str))
     if not fits:
+        letters = [size[0] if isinstance(size, tuple) else str(size) for size in asked]
         pairs = [f"{size[0]} = {size[1]}" for size in shape if isinstance(size, tuple)]
         given = f" with {', '.join(pairs)}" if pairs else ""
         comma = "," if len(letters) == 1 else ""

@@ -36,6 +36,8 @@ __all__ = [
 
 #: What each colour means, in every chapter. The hues are those of Okabe and Ito (2008), safe for
 #: colour-blind readers.
+#:
+#: :meta hide-value:
 COLORS = {
     "rnn": "#0072B2",
     "relu": "#56B4E9",
@@ -49,6 +51,8 @@ COLORS = {
 }
 
 #: Matplotlib settings of every figure.
+#:
+#: :meta hide-value:
 STYLE = {
     "figure.figsize": (6.4, 3.6),
     "figure.constrained_layout.use": True,

@@ -292,4 +292,6 @@ def chrono(params, rng, longest):
 
 
 #: Every initializer by name.
+#:
+#: :meta hide-value:
 INITIALIZERS = {f.__name__: f for f in (gaussian, orthogonal, identity, spectral_radius)}

@@ -236,6 +236,8 @@ def adam(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
 
 
 #: Every optimizer by name.
+#:
+#: :meta hide-value:
 OPTIMIZERS = {f.__name__: f for f in (sgd, momentum, rmsprop, adam)}
 
 

@@ -261,23 +261,24 @@ def softmax_cross_entropy(o, targets, mask=None):
     >>> round(loss, 4), do
     (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]]))
     """
-    p = softmax(o)
+    o = _checks.array("o", o, ("...", "O"))
     targets = _checks.as_array("targets", targets)
-    if targets.shape != p.shape[:-1] or not np.issubdtype(targets.dtype, np.integer):
+    if targets.shape != o.shape[:-1] or not np.issubdtype(targets.dtype, np.integer):
         raise ValueError(
-            f"targets must be integers of shape {p.shape[:-1]}, "
+            f"targets must be integers of shape {o.shape[:-1]}, "
             f"got {targets.dtype} of {targets.shape}"
         )
-    weights = _weights(mask, targets.shape, p.dtype)
+    weights = _weights(mask, targets.shape, o.dtype)
     real = weights != 0
-    _checks.integers("targets", targets[real], p.shape[-1])
+    _checks.integers("targets", targets[real], o.shape[-1])
     index = np.where(real, targets, 0)[..., None]
-    o = np.asarray(o)
     shifted = o - o.real.max(axis=-1, keepdims=True)
-    log_p = np.take_along_axis(shifted, index, -1)[..., 0] - np.log(np.exp(shifted).sum(axis=-1))
-    do = p.copy()
+    do = np.exp(shifted)
+    total = do.sum(axis=-1, keepdims=True)
+    log_p = np.take_along_axis(shifted, index, -1) - np.log(total)
+    do /= total
     np.put_along_axis(do, index, np.take_along_axis(do, index, -1) - 1, -1)
-    return -np.sum(weights * log_p)[()].item(), do * weights[..., None]
+    return -np.sum(weights * log_p[..., 0])[()].item(), do * weights[..., None]
 
 
 def mean_squared_error(o, targets, mask=None):

@@ -421,7 +421,8 @@ def sky(length=6):
         subject = rng.integers(nouns, size=size)
         other = (subject + rng.integers(1, nouns, size=size)) % nouns
         words = np.empty((length + 2, size), dtype=int)
-        words[:5] = np.stack(np.broadcast_arrays(the, subject, unlike, the, other))
+        words[:5] = np.array([the, 0, unlike, the, 0])[:, None]
+        words[1], words[4] = subject, other
         words[5:-3] = rng.choice(fillers, size=(length - 6, size))
         words[-3:] = np.array([are, into, the])[:, None]
         return _at_the_end(one_hot(words, len(vocabulary)), subject)
@@ -783,6 +784,8 @@ def temporal_order(length=50):
 
 
 #: Every task by name; each is called with `length`.
+#:
+#: :meta hide-value:
 TASKS = {
     task.__name__: task
     for task in (

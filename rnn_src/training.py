@@ -69,11 +69,11 @@ class Experiment:
     length : int, optional
         The task's length; its own default if not given.
     hidden_size : int
-        H.
+        H, the number of units.
     updates : int
         How many batches to train on.
     batch_size : int
-        B.
+        B, the sequences of an update.
     optimizer : str
         A key of `OPTIMIZERS`.
     learning_rate : float
@@ -476,7 +476,7 @@ def run(experiment, progress=False, start=None):
                 if e.clip_value is not None:
                     grads = clip_by_value(grads, e.clip_value)
                 updated, state = optimizer.update(grads, state, model)
-            if not np.isfinite([loss, norm, tree_norm(updated)]).all():
+            if not (np.isfinite([loss, norm]).all() and _finite(updated)):
                 diverged = update
                 break
             model = updated
@@ -498,6 +498,10 @@ def run(experiment, progress=False, start=None):
         diverged,
         seconds,
     )
+
+
+def _finite(model):
+    return all(np.isfinite(leaf).all() for _, leaf in tree_leaves(model))
 
 
 def _start(start, model):

@@ -39,6 +39,8 @@ def tree_map(function, *trees):
     {'W': 11.0, 'b': 22.0}
     """
     first = trees[0]
+    if all(isinstance(tree, np.ndarray) and tree.shape == first.shape for tree in trees):
+        return function(*trees)  # nearly every call
     if first is None and all(tree is None for tree in trees):
         return None
     if isinstance(first, dict):
@@ -124,5 +126,7 @@ def tree_norm(tree):
     >>> tree_norm({"W": np.array([3.0]), "b": np.array([4.0])})
     5.0
     """
-    squares = (np.sum(np.square(leaf, dtype=np.float64)) for _, leaf in tree_leaves(tree))
+    squares = (
+        np.add.reduce(np.square(leaf, dtype=np.float64), axis=None) for _, leaf in tree_leaves(tree)
+    )
     return float(np.sqrt(sum(squares)))

@@ -1,5 +1,6 @@
 """The rules of this book that no library holds."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -24,6 +25,13 @@ def ancestors(node):
         yield node
 
 
+@functools.cache
+def glossary_terms(path):
+    """The terms of the glossary: its lines that begin with neither a space nor a mark."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [line.strip() for line in lines if line and line[0] not in " `(:#"]
+
+
 class IndexTerms(SphinxTransform):
     """Index where a page's headings or stressed words bring in a term of the glossary."""
 
@@ -33,13 +41,10 @@ class IndexTerms(SphinxTransform):
         glossary = Path(self.app.srcdir) / "book" / "glossary.md"
         if self.env.docname == "book/glossary" or not glossary.exists():
             return
-        lines = glossary.read_text(encoding="utf-8").splitlines()
-        terms = [line.strip() for line in lines if line and line[0] not in " `(:#"]
-        for term in terms:
+        places = [*self.document.findall(lambda n: isinstance(n, (nodes.title, nodes.emphasis)))]
+        for term in glossary_terms(glossary):
             found = re.compile(rf"\b{re.escape(term)}s?\b", re.IGNORECASE)
-            for words in self.document.findall(
-                lambda node: isinstance(node, (nodes.title, nodes.emphasis))
-            ):
+            for words in places:
                 whole = isinstance(words, nodes.title) and isinstance(words.parent, nodes.section)
                 if (found.search if whole else found.fullmatch)(words.astext()):
                     place = f"index-{nodes.make_id(term)}"
@@ -112,8 +117,9 @@ def reserve_room(app, pagename, templatename, context, doctree):
         source = paths.get(unquote(tag[2]))
         if source is None or "width=" in tag[0]:
             return tag[0]
-        drawing = (Path(app.srcdir) / source).read_text(encoding="utf-8")[:2000]
-        size = re.search(r'<svg[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', drawing)
+        with open(Path(app.srcdir) / source, encoding="utf-8") as drawing:
+            head = drawing.read(2000)
+        size = re.search(r'<svg[^>]*? width="([\d.]+)pt" height="([\d.]+)pt"', head)
         if size is None:
             return tag[0]
         width, height = (round(float(points) * 4 / 3) for points in size.groups())

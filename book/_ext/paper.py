@@ -7,6 +7,7 @@ solutions stand in the last of them. Code that is folded on the screen is left o
 import html
 import posixpath
 import re
+import textwrap
 from pathlib import Path
 
 from docutils import nodes
@@ -16,6 +17,20 @@ from sphinx.builders.epub3 import Epub3Builder
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.math import get_node_equation_number
 from sphinx_exercise import nodes as library
+
+ROOM = r"\needspace{8\baselineskip}"  # for a heading and the first lines below it
+
+
+FRONT = r"""
+\chapter*{About this edition}
+This book is also a set of pages that run their own code. Every number and every figure was computed
+when the book was built. Where a figure sets a prediction beside a measurement, the prediction is
+dashed and the measurement solid. Code that only sets up a page or draws a figure is left out here;
+the source of the book has it%s. The solutions of the exercises are in the last appendix.
+
+Text and figures may be shared and changed under the licence CC BY 4.0, the code under the 3-clause
+BSD licence.
+"""
 
 
 def latex(text):
@@ -51,9 +66,15 @@ class Parts(SphinxPostTransform):
                 part += r"\appendix"
             numbered = bool(contents["numbered"])
             starts[contents["entries"][0][1]] = part
-        for page in list(self.document.findall(addnodes.start_of_file)):
+        address = self.config.html_theme_options.get("repository_url")
+        where = rf" (\url{{{address}}})" if address else ""
+        pages = list(self.document.findall(addnodes.start_of_file))
+        pages[0].parent.insert(0, latex(FRONT % where))
+        for page in pages:
             if page["docname"] in starts:
                 page.parent.insert(page.parent.index(page), latex(starts[page["docname"]]))
+            if page["docname"] == "book/bibliography":  # LaTeX sets it at the end, with a title
+                page.children = list(page.findall(nodes.citation))
 
 
 class Solutions(SphinxPostTransform):
@@ -72,14 +93,16 @@ class Solutions(SphinxPostTransform):
                 chapter = nodes.section("", title, ids=[f"{page['docname']}-solutions"])
                 for solution in solutions:
                     solution.parent.remove(solution)
-                    chapter += solution
+                    chapter += [latex(ROOM), solution]
                     for link in list(solution[0].findall(nodes.reference)):
                         to = library.exercise_latex_number_reference(refid=solution["target_label"])
                         link.replace_self([nodes.Text(" "), to])
                         to += link.children
-                for exercise in page.findall(library.is_exercise_node):
+                for exercise in list(page.findall(library.is_exercise_node)):
                     label = f"solution:{exercise['label']}"
-                    exercise += latex(rf"\par\hfill Solution on page~\pageref{{{label}}}")
+                    line = rf"\par\nopagebreak\hfill Solution on page~\pageref{{{label}}}"
+                    exercise += latex(line)
+                    exercise.parent.insert(exercise.parent.index(exercise), latex(ROOM))
                 holder = addnodes.start_of_file(docname=page["docname"])
                 holder += chapter
                 appendix += holder
@@ -148,6 +171,27 @@ def visit_math_block(self, node):
     raise nodes.SkipNode
 
 
+def draw_cover(app):
+    """The first page of the EPUB: the mark of the book, its title and its authors."""
+    if app.builder.name != "epub":
+        return
+    from matplotlib.figure import Figure  # here, as other builds start faster without it
+    from matplotlib.patches import Ellipse
+
+    cover = Figure(figsize=(6.25, 10), facecolor="#0072B2")  # inches; 1,000 by 1,600 pixels
+    for k in range(10):  # a memory that keeps seven tenths a step, as in mark.svg
+        size, left = 0.09 * 0.7**k, 0.162 + 0.74 * (1 - 0.7**k)
+        cover.add_artist(Ellipse((left, 0.42), 1.6 * size, size, color="white"))
+    project, subtitle = app.config.project, app.config.latex_documents[0][2].partition(": ")[2]
+    lines = "\n".join(textwrap.wrap(subtitle, 34))
+    cover.text(0.09, 0.83, project, color="white", size=42, weight="bold")
+    cover.text(0.09, 0.78, lines, color="white", size=18, va="top", linespacing=1.5)
+    cover.text(0.09, 0.07, app.config.author, color="white", size=15)
+    path = Path(app.outdir) / app.config.epub_cover[0]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cover.savefig(path, dpi=160)
+
+
 def name_contents(app):
     """The contents of the PDF would have the caption of the first part."""
     if app.builder.name == "latex":
@@ -156,6 +200,7 @@ def name_contents(app):
 
 def setup(app):
     app.connect("builder-inited", name_contents)
+    app.connect("builder-inited", draw_cover)
     renderers = {
         "inline_renderers": (visit_math, None),
         "block_renderers": (visit_math_block, None),

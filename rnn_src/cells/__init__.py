@@ -13,4 +13,6 @@ from rnn_src.cells.rnn import RNN, RNN_LINEAR, RNN_RELU, RNNParams
 __all__ = ["CELLS", "Cell", "GRUParams", "LSTMParams", "RNNParams", "leak_rates"]
 
 #: Every cell by name.
+#:
+#: :meta hide-value:
 CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, RNN_LINEAR, RNN_LEAKY, GRU, LSTM)}

@@ -25,7 +25,7 @@ def leak_rates(hidden_size):
     Parameters
     ----------
     hidden_size : int
-        H.
+        H, the number of units.
 
     Returns
     -------
