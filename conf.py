@@ -80,7 +80,7 @@ autodoc_member_order = "bysource"  # the order in which the author tells it
 autodoc_preserve_defaults = True  # a default as it is written, not as Python prints it
 autodoc_typehints = "none"  # the docstring gives shapes, which say more than types
 default_role = "code"  # a name in single backticks looks like code
-numpydoc_show_class_members = False  # autodoc already lists them
+numpydoc_show_class_members = autosummary_generate = False  # autodoc already lists all
 # Links into other projects would need their indexes from the network.
 nitpick_ignore_regex = [(r"py:.*", r"(numpy|matplotlib|collections|typing)\..*")]
 
