@@ -48,13 +48,14 @@ class IndexTerms(SphinxTransform):
             for words in places:
                 whole = isinstance(words, nodes.title) and isinstance(words.parent, nodes.section)
                 if (found.search if whole else found.fullmatch)(words.astext()):
-                    place = f"index-{nodes.make_id(term)}"
-                    entry = addnodes.index(entries=[("single", term, place, "", None)])
-                    target = nodes.target("", "", ids=[place])
-                    if whole:
-                        words.parent.insert(1, [entry, target])
-                    else:
-                        words.parent.insert(words.parent.index(words), [entry, target])
+                    home, number = words.parent, 1
+                    if not whole:
+                        number = home.index(words)
+                        words["ids"].append(f"index-{nodes.make_id(term)}")
+                    # The place holds text, which is what the search shows of it.
+                    place = (home if whole else words)["ids"][0]
+                    entry = ("single", term, place, "", None)
+                    home.insert(number, addnodes.index(entries=[entry]))
                     break
 
 
