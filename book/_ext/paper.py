@@ -12,6 +12,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from house import ancestors
 from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -49,6 +50,18 @@ class Folded(SphinxPostTransform):
         for cell in list(self.document.findall(nodes.container)):
             if cell.get("hide_mode") and cell[0].get("nb_element") == "cell_code_source":
                 del cell[0], cell["hide_mode"]
+
+
+class LongTables(SphinxPostTransform):
+    """Let a table that a cell wrote go on over the page; Sphinx lets only those of 30 rows."""
+
+    default_priority = 190
+    formats = ("latex",)
+
+    def run(self):
+        for table in self.document.findall(nodes.table):
+            if any(isinstance(n, nodes.container) for n in ancestors(table)):
+                table["classes"].append("longtable")
 
 
 class Parts(SphinxPostTransform):
@@ -209,6 +222,7 @@ def setup(app):
     app.add_builder(Book, override=True)
     app.connect("html-page-context", own_styles, priority=900)
     app.add_post_transform(Folded)
+    app.add_post_transform(LongTables)
     app.add_post_transform(Parts)
     app.add_post_transform(Solutions)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
