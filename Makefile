@@ -128,7 +128,7 @@ NO_BROWSER := The pages were not opened, for want of Chromium or Chrome: install
   (on Debian the package chromium), or name it with CHROMIUM=.
 OPEN_PAGES = export CHROMIUM='$(CHROMIUM)' && \
   $(BIN) -m pytest -q -n auto --dist loadgroup -m 'not alone' tests/browser.py && \
-  $(BIN) -m pytest -q -m alone tests/browser.py
+  $(BIN) -m pytest -q -s -m alone tests/browser.py
 browser: strict  ## open every page in a real browser: faults, accessibility, weight, speed
 	@[ -n "$(CHROMIUM)" ] || { echo "$(NO_BROWSER)"; exit 1; }
 	@$(OPEN_PAGES)
