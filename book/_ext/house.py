@@ -26,6 +26,11 @@ def ancestors(node):
         yield node
 
 
+def in_cell(node):
+    """Whether a cell wrote it."""
+    return any(n.get("nb_element") for n in ancestors(node) if isinstance(n, nodes.container))
+
+
 @functools.cache
 def glossary_terms(path):
     """The terms of the glossary: its lines that begin with neither a space nor a mark."""
@@ -48,14 +53,13 @@ class IndexTerms(SphinxTransform):
             for words in places:
                 whole = isinstance(words, nodes.title) and isinstance(words.parent, nodes.section)
                 if (found.search if whole else found.fullmatch)(words.astext()):
-                    home, number = words.parent, 1
-                    if not whole:
-                        number = home.index(words)
-                        words["ids"].append(f"index-{nodes.make_id(term)}")
                     # The place holds text, which is what the search shows of it.
-                    place = (home if whole else words)["ids"][0]
-                    entry = ("single", term, place, "", None)
-                    home.insert(number, addnodes.index(entries=[entry]))
+                    place = words.parent if whole else words
+                    if not place["ids"]:
+                        place["ids"].append(f"index-{nodes.make_id(term)}")
+                    entry = ("single", term, place["ids"][0], "", None)
+                    number = 1 if whole else words.parent.index(words)
+                    words.parent.insert(number, addnodes.index(entries=[entry]))
                     break
 
 
@@ -65,7 +69,7 @@ def require_texts(app, doctree):
         alt, uri = image.get("alt", "").strip(), image["uri"]
         missing = [] if alt and Path(alt).name != Path(uri).name else ["alt text"]
         figure = next((n for n in ancestors(image) if isinstance(n, nodes.figure)), None)
-        if any(n.get("nb_element") for n in ancestors(image) if isinstance(n, nodes.container)):
+        if in_cell(image):
             missing += [] if figure and figure["names"] else ["name"]
             missing += [] if figure and list(figure.findall(nodes.caption)) else ["caption"]
         if missing:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
-from house import ancestors
+from house import in_cell
 from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -60,12 +60,15 @@ class LongTables(SphinxPostTransform):
 
     def run(self):
         for table in self.document.findall(nodes.table):
-            if any(isinstance(n, nodes.container) for n in ancestors(table)):
+            if in_cell(table):
                 table["classes"].append("longtable")
 
 
 class Parts(SphinxPostTransform):
-    """Open a part before the first page of each table of contents."""
+    """Say first what edition this is; open a part at the first page of each table of contents.
+
+    The page of the bibliography gives only its entries, as LaTeX has a chapter of its own for them.
+    """
 
     default_priority = 900  # after everything is resolved
     formats = ("latex",)
@@ -86,7 +89,7 @@ class Parts(SphinxPostTransform):
         for page in pages:
             if page["docname"] in starts:
                 page.parent.insert(page.parent.index(page), latex(starts[page["docname"]]))
-            if page["docname"] == "book/bibliography":  # LaTeX sets it at the end, with a title
+            if page["docname"] == "book/bibliography":
                 page.children = list(page.findall(nodes.citation))
 
 
