@@ -1,12 +1,14 @@
 """What a page shows: arrays drawn onto axes, and the numbers quoted in its text.
 
 Only chapters import this module, it imports nothing of the package, and nothing here computes a
-result. One look for the whole book: theory is dashed, measurement is solid, a model keeps its
-colour in every chapter (`COLORS`), and curves are labelled where they end.
+result. One look for the whole book: measurement is solid, prediction is dashed, a prediction whose
+height was fitted to the measurement is dash-dotted, and a level to compare with is dotted. A model
+keeps its colour in every chapter (`COLORS`), and curves are labelled where they end.
 """
 
 import functools
 import html
+import inspect
 import io
 import json
 import numbers
@@ -91,18 +93,29 @@ def _limit(limit):
     return limit
 
 
-def quote(**values):
-    """Hand computed numbers to the text of the page, where ``{glue:text}`` puts them.
+def quote(claim, /, **values):
+    """Check what the text says of computed numbers and hand it just these numbers.
+
+    ``{glue:text}`` puts them where the text names them. What is checked is what is printed, so that
+    the two cannot drift apart.
 
     Parameters
     ----------
+    claim : function
+        What the text says of the numbers: it takes them by their names, all of them, and returns
+        whether it holds. It must not hold if one of them is NaN, so that none is left out.
     **values
         Finite numbers by the name that the text calls them.
 
     Raises
     ------
+    AssertionError
+        If the claim is false.
+    TypeError
+        If `claim` is not a function, or a value is not a number.
     ValueError
-        If a number is NaN or infinite.
+        If a number is NaN or infinite, if `claim` does not take just these names, or if it holds
+        whatever one of the numbers is.
 
     Notes
     -----
@@ -110,16 +123,37 @@ def quote(**values):
 
     Examples
     --------
-    >>> quote(loss=float("nan"))
+    >>> quote(lambda loss: loss < 0.1, loss=0.3)
     Traceback (most recent call last):
     ...
-    ValueError: loss must be finite, got nan
+    AssertionError: the claim is false for loss = 0.3
+    >>> quote(lambda loss: True, loss=0.3)
+    Traceback (most recent call last):
+    ...
+    ValueError: claim must depend on loss, but holds for NaN too
     """
     from myst_nb import glue
 
+    if not callable(claim):
+        raise TypeError(f"claim must be a function of the values, got {type(claim).__name__}")
+    takes = list(inspect.signature(claim).parameters)
+    if not values or sorted(takes) != sorted(values):
+        raise ValueError(
+            f"claim must take the values, {', '.join(values) or 'none'}, by their names, "
+            f"but it takes {', '.join(takes) or 'none'}"
+        )
     for name, value in values.items():
+        if not isinstance(value, (numbers.Real, np.bool_)):
+            raise TypeError(f"{name} must be a number, got {type(value).__name__}")
         if not np.isfinite(value):
             raise ValueError(f"{name} must be finite, got {value}")
+    if not claim(**values):
+        told = ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
+        raise AssertionError(f"the claim is false for {told}")
+    for name in values:
+        if claim(**values | {name: np.nan}):
+            raise ValueError(f"claim must depend on {name}, but holds for NaN too")
+    for name, value in values.items():
         kind = int if isinstance(value, numbers.Integral) else float
         glue(name, kind(value), display=False)
 
@@ -309,8 +343,8 @@ def end_label(ax, x, y, label, color, dx=6, dy=0):
     )
 
 
-def predicted(ax, x, y, label="", color=COLORS["theory"], **place):
-    """Draw what theory says: a dashed line.
+def predicted(ax, x, y, label="", color=COLORS["theory"], scaled=False, **place):
+    """Draw what theory says: a dashed line, or a dash-dotted one if only its shape is predicted.
 
     Parameters
     ----------
@@ -322,6 +356,8 @@ def predicted(ax, x, y, label="", color=COLORS["theory"], **place):
         Written at its end.
     color : str
         A colour; black if not given.
+    scaled : bool
+        Whether the height was taken from the measurement, so that only the shape is predicted.
     **place
         `dx`, `dy` of `end_label`.
 
@@ -342,7 +378,7 @@ def predicted(ax, x, y, label="", color=COLORS["theory"], **place):
     '--'
     """
     x, y = _line(x, y)
-    ax.plot(x, y, "--", color=color, zorder=4, lw=1.5)
+    ax.plot(x, y, "-." if scaled else "--", color=color, zorder=4, lw=1.5)
     if label:
         end_label(ax, x[-1], y[-1], label, color, **place)
 
@@ -428,8 +464,8 @@ def seeds(ax, x, runs, label="", color=COLORS["rnn"], **place):
     measured(ax, x, np.median(runs, axis=1), label, color, **place)
 
 
-def level(ax, y, label, color=COLORS["chance"], at=0.01):
-    """Draw a horizontal dashed line, such as a baseline, with its name above it.
+def level(ax, y, label, color=COLORS["chance"], at=0.01, predicted=False):
+    """Draw a horizontal line to compare with, its name above it: dotted, or dashed if predicted.
 
     Parameters
     ----------
@@ -443,6 +479,8 @@ def level(ax, y, label, color=COLORS["chance"], at=0.01):
         A colour.
     at : float
         Where the name starts, as a share of the axes' width.
+    predicted : bool
+        Whether theory says that a measured curve lies at this height.
 
     Raises
     ------
@@ -461,7 +499,7 @@ def level(ax, y, label, color=COLORS["chance"], at=0.01):
     'chance'
     """
     _matrix("y", y, 0)
-    ax.axhline(y, ls="--", lw=1.3, color=color, zorder=1)
+    ax.axhline(y, ls="--" if predicted else ":", lw=1.5, color=color, zorder=1)
     ax.annotate(
         label, (at, y), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",
         color=color, fontsize=9.5,
@@ -511,7 +549,7 @@ def heat(ax, values, xlabels=None, ylabels=None, limit=1.0, bar=""):
 
 
 def spectrum(ax, W, label="", color=COLORS["rnn"]):
-    """Draw the eigenvalues of a matrix in the complex plane, with the unit circle dashed.
+    """Draw the eigenvalues of a matrix in the complex plane, with the unit circle dotted.
 
     Parameters
     ----------
@@ -545,7 +583,7 @@ def spectrum(ax, W, label="", color=COLORS["rnn"]):
         raise ValueError(f"W must be square, got {W.shape}")
     around = np.exp(2j * np.pi * np.linspace(0, 1, 200))
     values = np.linalg.eigvals(W)
-    ax.plot(around.real, around.imag, "--", color=COLORS["theory"], lw=1)
+    ax.plot(around.real, around.imag, ":", color=COLORS["theory"], lw=1)
     ax.plot(values.real, values.imag, "o", color=color, ms=3, alpha=0.7, mew=0)
     ax.set(title=label, aspect="equal", xlim=(-1.25, 1.25), ylim=(-1.25, 1.25))
     ax.set(xticks=[-1, 0, 1], yticks=[-1, 0, 1])

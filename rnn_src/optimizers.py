@@ -261,7 +261,8 @@ def clip_by_norm(grads, max_norm):
     Raises
     ------
     ValueError
-        If `max_norm` is not a number above 0.
+        If `max_norm` is not a number above 0, or the norm is not finite: what is not finite has no
+        direction to keep.
 
     Notes
     -----
@@ -274,6 +275,8 @@ def clip_by_norm(grads, max_norm):
     """
     max_norm = _checks.number("max_norm", max_norm, 0, low_open=True)
     norm = tree_norm(grads)
+    if not np.isfinite(norm):
+        raise _checks.NotFinite(f"grads must have a finite norm, got {norm}")
     if not norm > max_norm:
         return grads, norm
     scale = max_norm / norm

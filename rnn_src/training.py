@@ -97,8 +97,9 @@ class Experiment:
         "float64" or "float32".
     evaluate_every : int, optional
         Updates between looks at the test set; ten looks in all if not given.
-    until : float, optional
-        Stop at the first look with a test accuracy of at least this.
+    until, until_loss : float, optional
+        Stop at the first look with a test accuracy of at least `until`, or with a test loss of at
+        most `until_loss`.
 
     Raises
     ------
@@ -135,6 +136,7 @@ class Experiment:
     dtype: str = "float64"
     evaluate_every: int | None = None
     until: float | None = None
+    until_loss: float | None = None
 
     def __post_init__(self):
         for name, options in (
@@ -170,6 +172,8 @@ class Experiment:
                 raise ValueError(f"{name} is for {', '.join(cells)}, got the cell {self.cell!r}")
         if self.until is not None:
             _checks.number("until", self.until, 0, 1, low_open=True)
+        if self.until_loss is not None:
+            _checks.number("until_loss", self.until_loss, 0, high_open=True)
         _checks.positive_integer("seed", self.seed, least=0)
         _checks.float_dtype("dtype", self.dtype)
 
@@ -464,7 +468,7 @@ def run(experiment, progress=False, start=None):
         for update in _counter(e.updates, progress):
             if update % every == 0:
                 looks.append((update, *_look(e, model, task)))
-                if e.until is not None and looks[-1][2] >= e.until:
+                if _solved(e, *looks[-1][1:]):
                     break
             batch = task.batch(rng, e.batch_size)
             loss, grads, norm = _gradients(e, model, task, batch)
@@ -497,6 +501,13 @@ def run(experiment, progress=False, start=None):
         model,
         diverged,
         seconds,
+    )
+
+
+def _solved(e, loss, accuracy):
+    """Whether this look at the test set is what the experiment waits for; NaN never is."""
+    return (e.until is not None and accuracy >= e.until) or (
+        e.until_loss is not None and loss <= e.until_loss
     )
 
 

@@ -71,8 +71,10 @@ def test_seeds_are_dots_and_a_line_of_medians(ax):
 
 def test_a_level_lies_at_its_height(ax):
     level(ax, 0.25, "chance")
-    assert set(ax.lines[0].get_ydata()) == {0.25} and ax.lines[0].get_linestyle() == "--"
+    assert set(ax.lines[0].get_ydata()) == {0.25} and ax.lines[0].get_linestyle() == ":"
     assert texts(ax) == ["chance"] and ax.texts[0].xy[1] == 0.25
+    level(ax, 0.5, "", predicted=True)
+    assert ax.lines[1].get_linestyle() == "--"
 
 
 def test_heat_shows_the_matrix_on_a_scale_about_0(ax):
@@ -106,21 +108,6 @@ def test_a_text_strip_has_each_character_on_its_square(ax):
     assert ax.figure.axes[1].get_ylabel() == "bits"
 
 
-def test_a_quoted_number_goes_to_the_page(monkeypatch):
-    glued = {}
-
-    def glue(name, value, display):
-        glued[name] = value
-        assert not display
-
-    monkeypatch.setitem(sys.modules, "myst_nb", SimpleNamespace(glue=glue))
-    quote(steps=7, loss=np.float32(0.5))
-    assert glued == {"steps": 7, "loss": 0.5}
-    assert [type(value) for value in glued.values()] == [int, float]
-    with pytest.raises(ValueError, match="loss must be finite, got inf"):
-        quote(loss=np.inf)
-
-
 @pytest.fixture
 def glued(monkeypatch):
     """What a page gets, by name."""
@@ -128,6 +115,33 @@ def glued(monkeypatch):
     glue = lambda name, value, display: found.update({name: value})  # noqa: E731
     monkeypatch.setitem(sys.modules, "myst_nb", SimpleNamespace(glue=glue))
     return found
+
+
+def test_quoted_numbers_are_checked_and_go_to_the_page(glued):
+    quote(lambda steps, loss: loss < steps, steps=7, loss=np.float32(0.5))
+    assert glued == {"steps": 7, "loss": 0.5}
+    assert [type(value) for value in glued.values()] == [int, float]
+
+
+@pytest.mark.parametrize(
+    ("claim", "values", "error", "says"),
+    [
+        (lambda a, b: a < b, {"a": 2.0, "b": 1}, AssertionError, "is false for a = 2, b = 1"),
+        (lambda a: True, {"a": 2.0}, ValueError, "claim must depend on a, but holds for NaN too"),
+        (lambda a, b: a < 3 or b, {"a": 2.0, "b": 1.0}, ValueError, "must depend on a"),
+        (lambda a: not a > 3, {"a": 2.0}, ValueError, "must depend on a"),
+        (lambda a: a < 3, {"a": 2.0, "b": 1.0}, ValueError, "must take the values, a, b, by their"),
+        (lambda a, b: a < b, {"a": 2.0}, ValueError, "but it takes a, b"),
+        (lambda: True, {}, ValueError, "must take the values, none"),
+        (lambda a: a > 0, {"a": np.inf}, ValueError, "a must be finite, got inf"),
+        (lambda a: a > 0, {"a": np.ones(2)}, TypeError, "a must be a number, got ndarray"),
+        (True, {"a": 1.0}, TypeError, "claim must be a function of the values, got bool"),
+    ],
+)  # fmt: skip
+def test_a_number_without_a_true_claim_about_it_cannot_be_quoted(claim, values, error, says, glued):
+    with pytest.raises(error, match=says):
+        quote(claim, **values)
+    assert not glued  # nothing reaches the page
 
 
 def bend(title=False):

@@ -216,3 +216,14 @@ def test_gradients_that_do_not_fit_are_refused(name, grads):
     params = {"W": P0}
     with pytest.raises(ValueError, match="trees must have"):
         optimizer.update(grads, optimizer.init(params), params)
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_a_gradient_that_is_not_finite_has_no_direction_to_keep(bad):
+    with pytest.raises(ValueError, match="^grads must have a finite norm, got (inf|nan)$"):
+        clip_by_norm({"w": np.array([1.0, bad])}, 1.0)
+
+
+def test_a_gradient_at_the_limit_is_handed_on_as_it_is():
+    grads = {"w": np.array([3.0, 4.0])}
+    assert clip_by_norm(grads, 5.0)[0] is grads

@@ -467,3 +467,26 @@ def test_a_run_stops_at_the_first_look_that_is_good_enough():
 def test_fields_that_do_not_fit(settings, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         Experiment(**settings)
+
+
+def test_a_run_ends_at_the_first_look_with_a_loss_low_enough():
+    e = Experiment(task="adding", length=5, hidden_size=8, updates=400, evaluate_every=20)
+    whole = run(e)
+    limit = float(whole.test_loss[5])
+    until = run(dataclasses.replace(e, until_loss=limit))
+    first = int(np.argmax(whole.test_loss <= limit))
+    assert 0 < len(until.loss) == 20 * first
+    assert until.test_loss[-1] <= limit < until.test_loss[:-1].min()
+    with pytest.raises(ValueError, match="until_loss must be a number"):
+        dataclasses.replace(e, until_loss=-1.0)
+
+
+def test_leaky_rates_are_not_drawn_at_each_step(monkeypatch):
+    from rnn_src.cells import leaky
+
+    drawn = []
+    monkeypatch.setattr(leaky, "leak_rates", lambda size: drawn.append(size) or np.ones(size))
+    leaky._rates.cache_clear()
+    run(Experiment(cell="rnn_leaky", task="adding", length=5, hidden_size=8, updates=3))
+    leaky._rates.cache_clear()
+    assert drawn == [8]

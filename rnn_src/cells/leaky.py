@@ -6,6 +6,8 @@ Source: Mozer (1992), where each unit has a fixed time constant of its own. Jaeg
 study leaky units in echo-state networks, with one rate for all units.
 """
 
+import functools
+
 import numpy as np
 
 from rnn_src.cells.base import Cell
@@ -44,20 +46,28 @@ def leak_rates(hidden_size):
     return np.geomspace(1, 1 / SLOWEST, hidden_size)
 
 
+@functools.cache
+def _rates(hidden_size, dtype):
+    """The rates in that dtype, made once: to make them at each step would cost more than it."""
+    rates = leak_rates(hidden_size).astype(dtype)
+    rates.setflags(write=False)
+    return rates
+
+
 def leaky_step(a, q, s, s_next):
     """A step of a running mean, whose new value is that of the vanilla cell; it is left in a."""
     (n,), (h,), (h_next,) = a, s, s_next
     n += q[0]
     np.tanh(n, out=n)
     np.subtract(n, h, out=h_next)
-    h_next *= leak_rates(h.shape[-1]).astype(h.dtype)
+    h_next *= _rates(h.shape[-1], h.dtype)
     h_next += h
 
 
 def leaky_slopes(a, s, s_next, out):
     """dh_t by what enters tanh, and by h_{t-1} past the product."""
     (n,), (by_n, by_h) = a, out
-    alpha = leak_rates(n.shape[-1]).astype(n.dtype)
+    alpha = _rates(n.shape[-1], n.dtype)
     np.multiply(1 - n * n, alpha, out=by_n)
     by_h[...] = 1 - alpha
 
