@@ -403,6 +403,16 @@ def test_bad_window():
         loss_and_gradients("rnn", MODEL, BATCH, "squared_error", window=True)
 
 
+def test_what_an_experiment_is_when_nothing_is_said():
+    """Chapters and stored results lean on these: another default is another experiment."""
+    given = {name: v for name, v in vars(Experiment()).items() if v is not None}
+    assert given == {
+        **dict(cell="rnn", task="adding", hidden_size=64, updates=1000, batch_size=32),
+        **dict(optimizer="adam", learning_rate=1e-3, recurrent="orthogonal", gain=1),
+        **dict(omega=0, seed=0, dtype="float64"),
+    }
+
+
 def test_a_batch_is_what_tasks_give():
     assert isinstance(BATCH, Batch) and TASK.loss == "squared_error"
 
