@@ -6,13 +6,16 @@ A grid is a module of this folder that holds
 - `measure(**point)`, which returns a dict;
 - `SAME`, the fields of that dict that another machine must find again, each with the relative
   tolerance that a test allows it (0 for exactly). Training amplifies rounding, so this is the
-  beginning of a loss curve and the verdict rather than the last loss.
+  beginning of a loss curve and the verdict rather than the last loss;
+- if `measure` loads the results of other grids, their names in `NEEDS`: they are run before.
 
-JSON must be able to hold points and results. A finished point is at once one line of
+JSON must be able to hold points and results; it has no NaN and no infinity, for which `rounded`
+writes null. A finished point is at once one line of
 `results/<grid>.jsonl`, on the disk before the next: a command that is killed loses the points that
 it was measuring, and the same command goes on with the rest.
 """
 
+import ast
 import contextlib
 import datetime
 import functools
@@ -29,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["load", "measure", "names", "run"]
+__all__ = ["load", "measure", "names", "rounded", "run"]
 
 HERE = Path(__file__).parent
 PATIENCE = 10  # seconds for a cluster to answer, and again for its first worker
@@ -44,6 +47,26 @@ def names():
         The modules of this folder, but for the runner.
     """
     return sorted(path.stem for path in HERE.glob("[!_]*.py") if path.stem != "grid")
+
+
+def rounded(values, digits=6):
+    """Numbers as a results file holds them.
+
+    Parameters
+    ----------
+    values : array of float
+        One number, or a row of them.
+    digits : int
+        Behind the point.
+
+    Returns
+    -------
+    float, None, or list of them
+        None stands for NaN and for infinity, of which JSON knows nothing.
+    """
+    if np.ndim(values):
+        return [rounded(value, digits) for value in values]
+    return round(float(values), digits) if np.isfinite(values) else None
 
 
 def load(name):
@@ -110,7 +133,7 @@ def run(grids, scheduler=None):
     Parameters
     ----------
     grids : list of str
-        Some of `names`, run one after the other.
+        Some of `names`, run one after the other, each after the grids that it needs.
     scheduler : str, optional
         The address of a dask scheduler, such as tcp://host:8786, whose workers measure the points.
         All cores of this computer if not given.
@@ -125,10 +148,19 @@ def run(grids, scheduler=None):
     ValueError
         If there is no such grid, no such cluster, or workers that run other code.
     """
-    for name in grids:
-        _module(name)  # no point is measured if a name is wrong
+    order = _in_order(grids)  # no point is measured if a name is wrong
     with _workers(scheduler) as parent:
-        return sum(_run(name, parent) for name in grids)
+        return sum(_run(name, parent) for name in order)
+
+
+def _in_order(grids):
+    """The grids, each behind those that it needs."""
+    order = []
+    for name in grids:
+        for grid in [*_in_order(getattr(_module(name), "NEEDS", ())), name]:
+            if grid not in order:
+                order.append(grid)
+    return order
 
 
 def _alone(name):
@@ -179,7 +211,7 @@ def _attempt(name, point, parent):
         _end_with(parent)
     try:
         line = measure(name, point)
-        json.dumps(line)
+        json.dumps(line, allow_nan=False)
         return line, None
     except Exception:
         return None, f"{name}: the point {point} failed.\n{traceback.format_exc()}"
@@ -248,19 +280,45 @@ def _module(name):
     return module
 
 
-def _digest(*paths):
-    files = b"".join(path.name.encode() + path.read_bytes() for path in paths)
-    return hashlib.sha256(files).hexdigest()[:12]
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
+
+
+def _read_code():
+    """Every module of the package and of this folder: what it does, and what it imports of these.
+
+    Docstrings, comments and layout do not count: to edit them makes no result older.
+    """
+    code = {}
+    for folder in ("rnn_src", "experiments"):
+        for path in (HERE.parent / folder).rglob("*.py"):
+            parts = path.relative_to(HERE.parent).with_suffix("").parts
+            tree, imports = ast.parse(path.read_text(encoding="utf-8")), set()
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Import):
+                    imports |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom):
+                    imports |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+                elif isinstance(node, DOCUMENTED) and ast.get_docstring(node) is not None:
+                    node.body[0] = ast.Pass()
+            code[".".join(p for p in parts if p != "__init__")] = ast.unparse(tree), imports
+    return code
 
 
 # Taken when a process starts: a worker tells what it imported, not what lies there by now.
-PACKAGE = _digest(*sorted((HERE.parent / "rnn_src").rglob("*.py")))
+CODE = _read_code()
 
 
 @functools.cache
 def _code(name):
-    """Digest of the code that measures: the package and the grid."""
-    return hashlib.sha256((PACKAGE + _digest(HERE / f"{name}.py")).encode()).hexdigest()[:12]
+    """Digest of the code that measures: the grid and all that it imports, but for this runner."""
+    wanted, todo = set(), [f"experiments.{name}"]
+    while todo:
+        module = todo.pop()
+        if module in CODE and module not in wanted and module != __name__:
+            wanted.add(module)
+            todo += CODE[module][1]
+    text = "\n".join(CODE[module][0] for module in sorted(wanted))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _key(point):
@@ -272,20 +330,37 @@ def _path(name):
 
 
 def _read(name):
-    """Every whole line by the key of its point; the last is torn if a kill came in between."""
+    """The line of every point by its key; the last may be torn, if a kill came in between."""
     if not _path(name).exists():
         return {}
-    whole, _, _ = _path(name).read_bytes().rpartition(b"\n")
-    try:
-        lines = [json.loads(line) for line in whole.splitlines()]
-        return {_key(line["point"]): line for line in lines}
-    except (ValueError, KeyError) as error:
-        raise ValueError(f"results/{name}.jsonl is damaged: {error}") from error
+    found, at = {}, {}
+    text = _path(name).read_bytes()
+    lines = text.splitlines()
+    for number, raw in enumerate(lines, 1):
+        try:
+            line = json.loads(raw)
+            key = _key(line["point"])
+            _ = line["result"], line["provenance"]["code"]
+        except (ValueError, KeyError, TypeError) as error:
+            if number == len(lines) and not text.endswith(b"\n"):
+                break
+            raise ValueError(
+                f"results/{name}.jsonl is damaged in line {number}: {error}; delete that line, "
+                f"and `make experiments GRIDS={name}` measures its point again"
+            ) from error
+        if key in found and found[key]["result"] != line["result"]:
+            raise ValueError(
+                f"results/{name}.jsonl has two results of one point, in lines {at[key]} and "
+                f"{number}: delete the wrong one"
+            )
+        found.setdefault(key, line)
+        at.setdefault(key, number)
+    return found
 
 
 def _append(name, line):
     with _path(name).open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
+        file.write(json.dumps(line, allow_nan=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
@@ -294,7 +369,7 @@ def _write(name, found):
     """Replace the file in one step: the points in the order of the grid, then any others."""
     order = [_key(point) for point in _module(name).POINTS]
     order += [key for key in found if key not in set(order)]
-    text = "".join(json.dumps(found[key]) + "\n" for key in order if key in found)
+    text = "".join(json.dumps(found[key], allow_nan=False) + "\n" for key in order if key in found)
     if not _path(name).exists() and not text:
         return
     new = _path(name).with_suffix(".new")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.grid import load, measure, names
+from experiments.grid import _read, load, measure, names, rounded
 from experiments.grid import run as run_grids
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +76,14 @@ def lines(house):
     text = results(house).read_text()
     assert text.endswith("\n")
     return [json.loads(line) for line in text.splitlines()]
+
+
+def toy_lines(*pairs):
+    """Lines of a results file: a seed and a value each."""
+    return [
+        json.dumps({"point": {"seed": s}, "result": {"value": v}, "provenance": {"code": ""}})
+        for s, v in pairs
+    ]
 
 
 def measured(house):
@@ -171,12 +179,85 @@ def test_unknown_grids_and_points_alike(house):
     assert finish(start(house, "toy"), fails=True).strip() == "two points of toy are alike"
 
 
-def test_a_damaged_file_is_not_written_over(house):
-    finish(start(house, "toy"))
-    results(house).write_text("not JSON\n")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("\n".join([*toy_lines((1, 1), (2, 4)), "not JSON", ""]), "is damaged in line 3: "),
+        ("\n".join(['{"point": {}}', *toy_lines((1, 1)), ""]), "is damaged in line 1: 'result'"),
+        ("\n".join([*toy_lines((1, 1), (2, 4), (1, 2)), ""]), "one point, in lines 1 and 3: "),
+    ],
+)
+def test_a_damaged_file_is_not_written_over(text, says, house):
+    results(house).parent.mkdir()
+    results(house).write_text(text)
     said = finish(start(house, "toy"), fails=True)
-    assert said.startswith("results/toy.jsonl is damaged") and said.count("\n") == 1
-    assert results(house).read_text() == "not JSON\n"
+    assert said.startswith("results/toy.jsonl ") and says in said and said.count("\n") == 1
+    assert results(house).read_text() == text and not measured(house)
+
+
+def test_a_last_line_without_its_end_counts_if_it_is_whole(house):
+    finish(start(house, "toy"))
+    before = results(house).read_bytes()
+    results(house).write_bytes(before.rstrip(b"\n"))
+    finish(start(house, "toy"))
+    assert results(house).read_bytes() == before and set(measured(house).values()) == {1}
+
+
+def test_256_failures_are_a_failure(house):
+    grid = house / "experiments" / "toy.py"
+    many = TOY.replace("(3, 1, 2, 0, 5, 4)", "range(256)")
+    grid.write_text(many.replace("if str(seed) in", "if 'all' in"))
+    said = finish(start(house, "toy", TOY_FAILS="all"), fails=True)
+    assert said.rstrip().endswith("256 points failed; the reasons are above.")
+
+
+def test_a_result_that_is_not_a_number_fails_and_rounded_writes_null(house):
+    grid = house / "experiments" / "toy.py"
+    grid.write_text(TOY.replace("seed**power", "float('nan')"))
+    said = finish(start(house, "toy"), fails=True)
+    assert "not JSON compliant" in said and not results(house).exists()
+    assert rounded([1.23456789, np.nan, np.inf]) == [1.234568, None, None]
+    assert rounded(np.float32(0.5), 2) == 0.5
+
+
+def test_a_grid_runs_behind_those_that_it_needs(house):
+    (house / "experiments" / "aaa.py").write_text(
+        'from experiments.grid import load\nNEEDS = ("toy",)\nPOINTS = [{"seed": 0}]\n'
+        'SAME = {"sum": 0}\n\ndef measure(seed):\n'
+        '    return {"sum": sum(line["result"]["value"] for line in load("toy"))}\n'
+    )
+    finish(start(house))
+    found = json.loads((house / "experiments" / "results" / "aaa.jsonl").read_text())
+    assert found["result"] == {"sum": 55}
+
+
+def code_of(house, grid="toy"):
+    script = f"from experiments.grid import _code; print(_code({grid!r}))"
+    run = [sys.executable, "-c", script]
+    return subprocess.run(
+        run, cwd=house, env=environment(house), capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_what_a_result_hangs_on_is_code_and_not_words(house):
+    """A docstring makes no result older; a number does, in any module that the grid reaches."""
+    (house / "rnn_src").unlink()
+    (house / "rnn_src").mkdir()
+    (house / "rnn_src" / "__init__.py").write_text("from rnn_src import far, other\n")
+    (house / "rnn_src" / "near.py").write_text('"""Near."""\nfrom rnn_src.far import B\nA = B\n')
+    (house / "rnn_src" / "far.py").write_text("B = 1\n")
+    (house / "rnn_src" / "other.py").write_text("C = 1\n")
+    grid = house / "experiments" / "toy.py"
+    grid.write_text('"""A toy."""\nfrom rnn_src.near import A\n' + TOY)
+    before = code_of(house)
+    grid.write_text('"""A finer toy."""\nfrom rnn_src.near import A  # near\n' + TOY)
+    (house / "rnn_src" / "near.py").write_text(
+        '"""Nearer."""\nfrom rnn_src.far import B\n\nA = B\n'
+    )
+    (house / "rnn_src" / "other.py").write_text("C = 2\n")
+    assert code_of(house) == before
+    (house / "rnn_src" / "far.py").write_text("B = 2\n")
+    assert code_of(house) != before
 
 
 # --- A cluster -------------------------------------------------------------------------------
@@ -230,22 +311,31 @@ def test_no_cluster_at_that_address(house, address):
 # --- The results that the book shows ---------------------------------------------------------
 
 
+BOOK = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "book").glob("*.md"))
+LOADED = sorted(set(re.findall(r"\bload\(\"(\w+)\"\)", BOOK)))
+MEASURED = sorted(path.stem for path in (ROOT / "experiments" / "results").glob("*.jsonl"))
+
+
 def test_every_results_file_has_its_grid():
-    files = {path.stem for path in (ROOT / "experiments" / "results").glob("*.jsonl")}
-    assert files == set(names())
+    assert LOADED and set(LOADED) <= set(MEASURED) <= set(names())
 
 
-@pytest.mark.parametrize("name", names())
-def test_every_point_is_there_and_says_where_it_comes_from(name):
+@pytest.mark.parametrize("name", LOADED)
+def test_every_point_of_a_grid_that_a_chapter_loads_is_there(name):
     for line in load(name):
-        assert_provenance(line["provenance"], name)
         assert "seed" in line["point"]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_line_says_where_it_comes_from(name):
+    for line in _read(name).values():
+        assert_provenance(line["provenance"], name)
+
+
+@pytest.mark.parametrize("name", MEASURED)
 def test_the_cheapest_point_can_be_measured_again(name):
     """Another machine rounds otherwise, which training amplifies: the grid says what must hold."""
-    line = min(load(name), key=lambda line: line["provenance"]["seconds"])
+    line = min(_read(name).values(), key=lambda line: line["provenance"]["seconds"])
     again = measure(name, line["point"])["result"]
     tolerances = sys.modules[f"experiments.{name}"].SAME
     assert tolerances and set(again) == set(line["result"])

@@ -1,0 +1,31 @@
+"""How far each network reaches: which seeds solve a memory task of which length in 6,000 updates.
+
+`reach_rates` holds the networks, the sizes and the lengths, and chose the learning rates.
+"""
+
+from experiments.grid import load
+from experiments.reach_rates import LENGTHS, MODELS, experiment, outcome
+from rnn_src.training import run
+
+NEEDS = ("reach_rates",)
+POINTS = [
+    {"task": task, "model": model, "length": length, "seed": seed}
+    for task, lengths in LENGTHS.items()
+    for length in lengths
+    for model in MODELS
+    for seed in range(10)
+]
+SAME = {"first_losses": 1e-3, "hidden_size": 0, "learning_rate": 0}
+
+
+def rate(task, model):
+    """The learning rate that the trials found best."""
+    for line in load("reach_rates"):
+        if (line["point"]["task"], line["point"]["model"]) == (task, model):
+            return line["result"]["best"]
+    raise ValueError(f"no rate was tried for {model} on {task}")
+
+
+def measure(task, model, length, seed):
+    """Train until solved or 6,000 updates are over."""
+    return outcome(run(experiment(task, model, length, seed, rate(task, model))))
