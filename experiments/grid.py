@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["load", "measure", "names", "rounded", "run"]
+__all__ = ["load", "lookup", "measure", "names", "rounded", "run"]
 
 HERE = Path(__file__).parent
 PATIENCE = 10  # seconds for a cluster to answer, and again for its first worker
@@ -95,6 +95,32 @@ def load(name):
             f"run `make experiments GRIDS={name}`"
         )
     return [found[key] for key in keys]
+
+
+def lookup(name, **settings):
+    """The result of the first point with these settings, for a grid that builds on another.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+    **settings
+        Some fields of the point and their values.
+
+    Returns
+    -------
+    dict
+        Its result.
+
+    Raises
+    ------
+    ValueError
+        As `load`, or if no point has these settings.
+    """
+    for line in load(name):
+        if settings.items() <= line["point"].items():
+            return line["result"]
+    raise ValueError(f"no point of {name} has {settings}")
 
 
 def measure(name, point):

@@ -3,7 +3,7 @@
 `reach_rates` holds the networks, the sizes and the lengths, and chose the learning rates.
 """
 
-from experiments.grid import load
+from experiments.grid import lookup
 from experiments.reach_rates import LENGTHS, MODELS, experiment, outcome
 from rnn_src.training import run
 
@@ -18,14 +18,7 @@ POINTS = [
 SAME = {"first_losses": 1e-3, "hidden_size": 0, "learning_rate": 0}
 
 
-def rate(task, model):
-    """The learning rate that the trials found best."""
-    for line in load("reach_rates"):
-        if (line["point"]["task"], line["point"]["model"]) == (task, model):
-            return line["result"]["best"]
-    raise ValueError(f"no rate was tried for {model} on {task}")
-
-
 def measure(task, model, length, seed):
     """Train until solved or 6,000 updates are over."""
-    return outcome(run(experiment(task, model, length, seed, rate(task, model))))
+    rate = lookup("reach_rates", task=task, model=model)["best"]
+    return outcome(run(experiment(task, model, length, seed, rate)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.grid import _read, load, measure, names, rounded
+from experiments.grid import _read, load, lookup, measure, names, rounded
 from experiments.grid import run as run_grids
 
 ROOT = Path(__file__).parents[1]
@@ -222,13 +222,13 @@ def test_a_result_that_is_not_a_number_fails_and_rounded_writes_null(house):
 
 def test_a_grid_runs_behind_those_that_it_needs(house):
     (house / "experiments" / "aaa.py").write_text(
-        'from experiments.grid import load\nNEEDS = ("toy",)\nPOINTS = [{"seed": 0}]\n'
+        'from experiments.grid import lookup\nNEEDS = ("toy",)\nPOINTS = [{"seed": 0}]\n'
         'SAME = {"sum": 0}\n\ndef measure(seed):\n'
-        '    return {"sum": sum(line["result"]["value"] for line in load("toy"))}\n'
+        '    return {"sum": lookup("toy", seed=3)["value"] + lookup("toy", seed=4)["value"]}\n'
     )
     finish(start(house))
     found = json.loads((house / "experiments" / "results" / "aaa.jsonl").read_text())
-    assert found["result"] == {"sum": 55}
+    assert found["result"] == {"sum": 25}
 
 
 def code_of(house, grid="toy"):
@@ -349,5 +349,7 @@ def test_the_cheapest_point_can_be_measured_again(name):
 def test_border():
     with pytest.raises(ValueError, match="^there is no grid 'tiger': the grids are "):
         load("tiger")
+    with pytest.raises(ValueError, match="^no point of copying has {'seed': 77}$"):
+        lookup("copying", seed=77)
     with pytest.raises(ValueError, match="^there is no grid 'tiger': the grids are "):
         run_grids(["tiger"])

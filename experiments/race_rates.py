@@ -1,0 +1,67 @@
+"""Which learning rate suits each network of the comparison on real digits and on text.
+
+Networks, sizes and the climb are those of `reach_rates`; the gates start with bias 1. A trial is
+half of the updates of `race` with two seeds that it does not use, and the lowest mean training loss
+over the last tenth is best: the test set chooses nothing.
+"""
+
+import numpy as np
+
+from experiments.grid import rounded
+from experiments.reach_rates import FIRST, MODELS, RATES, hidden_size
+from rnn_src.training import Experiment, run
+
+NETWORKS = [model for model in MODELS if not model.endswith((" 0", " chrono"))]
+LENGTHS = {"digit_pixels": None, "characters": 50}
+UPDATES = 6_000
+SEEDS = (100, 101)
+POINTS = [
+    {"task": task, "model": model, "seed": SEEDS[0]} for task in LENGTHS for model in NETWORKS
+]
+SAME = {"first_losses": 1e-3}
+
+
+def experiment(task, model, seed, learning_rate, updates=UPDATES):
+    """A run with 20 looks at the test set."""
+    return Experiment(
+        task=task,
+        length=LENGTHS[task],
+        hidden_size=hidden_size(MODELS[model]["cell"], task),
+        batch_size=16,
+        learning_rate=learning_rate,
+        clip_norm=1.0,
+        updates=updates,
+        evaluate_every=max(1, updates // 20),
+        dtype="float32",
+        seed=seed,
+        **MODELS[model],
+    )
+
+
+def measure(task, model, seed):
+    """Climb; the mean loss of the last tenth for each rate, null where a run diverged."""
+    first, losses = [], {}
+
+    def trial(place):
+        ends = []
+        for s in range(seed, seed + len(SEEDS)):
+            history = run(experiment(task, model, s, RATES[place], UPDATES // 2))
+            first.append(rounded(history.loss[:5]))
+            last = history.loss[-UPDATES // 20 :].mean()
+            ends.append(np.inf if history.diverged is not None else float(last))
+        losses[place] = float(np.mean(ends))
+
+    for place in FIRST:
+        trial(place)
+    while True:
+        best = min(losses, key=losses.get)
+        beyond = {min(losses): best - 1, max(losses): best + 1}.get(best)
+        if beyond not in range(len(RATES)):
+            break
+        trial(beyond)
+    return {
+        "best": RATES[best],
+        "rates": [RATES[place] for place in sorted(losses)],
+        "losses": [rounded(losses[place]) for place in sorted(losses)],
+        "first_losses": first[0],
+    }
