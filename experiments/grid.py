@@ -395,7 +395,7 @@ def _write(name, found):
     """Replace the file in one step: the points in the order of the grid, then any others."""
     order = [_key(point) for point in _module(name).POINTS]
     order += [key for key in found if key not in set(order)]
-    text = "".join(json.dumps(found[key], allow_nan=False) + "\n" for key in order if key in found)
+    text = "".join(json.dumps(found[key]) + "\n" for key in order if key in found)
     if not _path(name).exists() and not text:
         return
     new = _path(name).with_suffix(".new")
