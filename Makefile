@@ -4,6 +4,7 @@
 #   SPHINXOPTS  more options for Sphinx                     make html SPHINXOPTS=-v
 #   PORT        where `make serve` and `make live` listen   make serve PORT=9000
 #   GRIDS       which long experiments to run, not all      make experiments GRIDS="adding copying"
+#   MUTANTS     which faults to plant             make mutants MUTANTS="--seed 7 --count 20 scan.py"
 #   SCHEDULER   a dask cluster that runs them               make experiments SCHEDULER=tcp://host:8786
 #   BOOK_URL    where the book is published: canonical links, preview cards, a site map
 #   BOOK_REPOSITORY_URL  its repository: on every page a link to the source and one to report
@@ -12,6 +13,7 @@ PYTHON     ?= python3
 SPHINXOPTS ?=
 PORT       ?= 8000
 GRIDS      ?=
+MUTANTS    ?=
 SCHEDULER  ?=
 
 BIN    := .venv/bin/python
@@ -27,7 +29,7 @@ CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$
 
 .DEFAULT_GOAL := help
 .PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest strict browser roundings pytorch \
-        bench experiments linkcheck reproducible readme-figure lock clean clean-cache
+        bench mutants experiments linkcheck reproducible readme-figure lock clean clean-cache
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -141,6 +143,9 @@ roundings: .venv/ready  ## build the book with sums in other orders: no claim ma
 
 pytorch: .venv-bench/ready  ## compare the cells with PyTorch itself
 	@REQUIRE_PYTORCH=1 $(BENCH) -m pytest tests/test_pytorch.py
+
+mutants: .venv/ready  ## plant faults in the package: the tests must find 95 of 100
+	@$(BIN) tests/mutants.py $(MUTANTS)
 
 # As both are installed, on one thread; with the matrix kernels that NumPy chooses for this
 # processor, whatever the shell pins; and with memory that stays with the process, as without it
