@@ -6,7 +6,6 @@ module imports nothing of the package: a prediction that ran the simulation woul
 
 import math
 import numbers
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +19,6 @@ __all__ = [
     "fold_points",
     "forget_half_life",
     "fresh_gaussian_exponent",
-    "ginibre_mean_square",
     "kreiss_constant",
     "latch_threshold",
     "mean_field",
@@ -222,52 +220,6 @@ def transient_norm(g, k):
     g, k = _number("g", g, 0, high_open=True), _lags("k", k)
     with np.errstate(over="ignore"):
         return _out(g**k * np.sqrt((k + 1) * (1 + 1 / np.maximum(k, 1)) ** k))
-
-
-def ginibre_mean_square(n, k, g=1.0):
-    """Mean square of W^k v for a complex Gaussian matrix of finite size, exactly.
-
-    Parameters
-    ----------
-    n : int
-        The size of the matrix, at least 1. Its entries are independent complex normal numbers whose
-        squared modulus has mean g^2/n.
-    k : int or array of int
-        The power, at least 0.
-    g : float
-        The scale, at least 0.
-
-    Returns
-    -------
-    float or ndarray
-        E norm(W^k v)^2 for a fixed unit vector v, which is E norm(W^k)_F^2 / n.
-
-    Raises
-    ------
-    ValueError
-        If `n` is not a positive integer, a power is not a whole number of at least 0, or `g` is
-        negative or infinite.
-
-    Notes
-    -----
-    :eq:`eq-jacobians-ginibre` in :ref:`ch-jacobians`. For n much larger than k^(3/2) about
-    g^(2k) sinh(y)/y with y = (k+1)(k+2)/(2n). From k = 2 on the real ensemble is larger, much so
-    at small n; both tend to g^(2k).
-
-    Examples
-    --------
-    >>> round(ginibre_mean_square(64, 8), 3)
-    1.052
-    """
-    n, g, k = _whole("n", n, 1), _number("g", g, 0, high_open=True), _lags("k", k)
-    values = np.empty(k.shape)
-    for place, power in np.ndenumerate(k):
-        power = int(power)  # the two products nearly cancel, so they are fractions
-        up = math.prod(Fraction(n + j, n) for j in range(power + 2))
-        down = math.prod(Fraction(n - j, n) for j in range(power + 2))
-        values[place] = (up - down) * n / ((power + 1) * (power + 2))
-    with np.errstate(over="ignore"):
-        return _out(g ** (2 * k) * values)
 
 
 def fresh_gaussian_exponent(n, sigma):
@@ -480,7 +432,7 @@ def cliff_gradient(w, steps=50):
     Parameters
     ----------
     w : float
-        The weight, above 1 / sigma'(1/2) = 4.2553: below it there is no wall.
+        The weight, above 1 / sigma'(1/2) = 4.2553: below it the rest at 1/2 is stable.
     steps : int
         How often the map is applied, at least 1.
 
