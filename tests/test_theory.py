@@ -23,7 +23,6 @@ from rnn_src.theory import (
     fold_points,
     forget_half_life,
     fresh_gaussian_exponent,
-    ginibre_mean_square,
     kreiss_constant,
     latch_threshold,
     mean_field,
@@ -204,37 +203,6 @@ def test_the_transient_scales_as_the_power():
     assert transient_norm(0.0, [0, 1, 5]).tolist() == [1, 0, 0]
     k = np.array([20, 200])
     np.testing.assert_allclose(transient_norm(1.0, k), np.sqrt(math.e * (k + 0.5)), rtol=1e-3)
-
-
-def test_the_mean_square_of_powers_of_a_small_ginibre_matrix():
-    """60,000 draws of size 6; five standard errors of the mean."""
-    rng, n, draws, g = np.random.default_rng(0), 6, 60_000, 1.1
-    W = rng.standard_normal((2, draws, n, n)) * g / math.sqrt(2 * n)
-    W = W[0] + 1j * W[1]
-    wanted, product = ginibre_mean_square(n, np.arange(5), g), np.broadcast_to(np.eye(n), W.shape)
-    assert wanted[0] == 1
-    for k in range(1, 5):
-        product = W @ product
-        square = (np.abs(product) ** 2).sum(axis=(1, 2)) / n
-        assert abs(square.mean() - wanted[k]) < 5 * square.std() / math.sqrt(draws)
-        assert square.std() / math.sqrt(draws) < 0.02 * wanted[k]
-
-
-def test_exact_mean_squares_of_ginibre_matrices():
-    """One number: E abs(w)^2k = k! g^2k. W^2: Wick's theorem gives n + 1/n for the whole norm."""
-    for k in range(8):
-        exact = math.factorial(k) * 0.8 ** (2 * k)
-        assert ginibre_mean_square(1, k, 0.8) == pytest.approx(exact, rel=1e-13)
-    for n in (1, 2, 3, 10, 100):
-        assert ginibre_mean_square(n, 1) == pytest.approx(1, rel=1e-12)
-        assert ginibre_mean_square(n, 2) == pytest.approx(1 + 1 / n**2, rel=1e-12)
-
-
-def test_the_mean_square_of_a_large_ginibre_matrix_is_that_of_fresh_ones():
-    k = np.arange(6)
-    np.testing.assert_allclose(ginibre_mean_square(10**5, k, 0.9), 0.81**k, rtol=1e-7)
-    y = 1501 * 1502 / 2e6
-    assert ginibre_mean_square(10**6, 1500) == pytest.approx(math.sinh(y) / y, rel=1e-3)
 
 
 @pytest.mark.parametrize("n", range(1, 21))
@@ -510,7 +478,6 @@ I2 = np.eye(2)
     [
         (vanishing_bound, (I2, 0.5)),
         (transient_norm, (0.5,)),
-        (ginibre_mean_square, (4,)),
         (chrono_decay, (10,)),
     ],
 )
@@ -548,7 +515,7 @@ def test_numbers_come_out_as_python_floats():
 def test_what_goes_in_is_left_alone():
     W, lags = np.array([[0.5, 3.0], [0.0, 0.5]]), np.arange(3)
     before = W.copy()
-    vanishing_bound(W, 1.0, lags), kreiss_constant(W), ginibre_mean_square(3, lags)
+    vanishing_bound(W, 1.0, lags), kreiss_constant(W)
     assert (before == W).all() and lags.tolist() == [0, 1, 2]
 
 
@@ -582,16 +549,6 @@ BAD = [
     *bad(kreiss_constant, "W", [I2 * np.nan, I2 + np.inf], "finite, got NaN or infinity"),
     *bad(transient_norm, "g", [-1, np.inf, *NOT_NUMBERS], r"a number in \[0, inf\), got ", k=1),
     *bad(transient_norm, "k", BAD_LAGS, A_LAG, g=1),
-    *bad(ginibre_mean_square, "n", [0, *NOT_WHOLE], "an integer of at least 1, got ", k=1),
-    *bad(ginibre_mean_square, "k", BAD_LAGS, A_LAG, n=3),
-    *bad(
-        ginibre_mean_square,
-        "g",
-        [-1, np.inf, *NOT_NUMBERS],
-        r"a number in \[0, inf\), got ",
-        n=3,
-        k=1,
-    ),
     *bad(fresh_gaussian_exponent, "n", [0, *NOT_WHOLE], "an integer of at least 1, got ", sigma=1),
     *bad(
         fresh_gaussian_exponent,
