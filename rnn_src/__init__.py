@@ -12,7 +12,7 @@ D       input size              W, U, b    (G*H, H), (G*H, D), (G*H,)
 H       hidden size             V, c       (O, H), (O,)
 O       output size             dstates    (T, B, S), dL/d states[1:] from the losses alone
 S       state size              jacobians  (T, B, S, S), [t] = d s_{t+1} / d s_t
-G       gates: 1 rnn, 3 gru (r, z, n), 4 lstm (i, f, g, o)
+G       blocks of H rows in W: 1 rnn, 3 gru (r, z, n), 4 lstm (i, f, g, o)
 ======  ======================  =========  =========================================================
 
 The calls::

@@ -24,7 +24,7 @@ def _sizes(rng, rows, columns):
 
 
 def gaussian(rng, rows, columns, gain=1.0):
-    """Independent normal entries of variance gain^2 / columns.
+    """Independent Gaussian entries of variance gain^2 / columns.
 
     With iid inputs of unit mean square, each product then has mean square gain^2. For a square
     matrix of many rows the spectral radius tends to `gain` and the largest singular value to 2
@@ -69,7 +69,7 @@ def gaussian(rng, rows, columns, gain=1.0):
 def orthogonal(rng, rows, columns, gain=1.0):
     """Orthogonal matrix, uniform over the orthogonal group, times `gain`.
 
-    The QR factor of a normal matrix, with the signs of R's diagonal moved over: without that step
+    The QR factor of a Gaussian matrix, with the signs of R's diagonal moved over: without that step
     the draw is not uniform (Mezzadri 2007). A matrix that is not square gets orthonormal rows or
     columns.
 
@@ -151,7 +151,7 @@ def identity(rng, rows, columns, gain=1.0):
 
 
 def spectral_radius(rng, rows, columns, rho=1.0):
-    """Square normal matrix rescaled so that its largest eigenvalue has modulus `rho`.
+    """Square Gaussian matrix rescaled so that its largest eigenvalue has modulus `rho`.
 
     Parameters
     ----------
