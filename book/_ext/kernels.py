@@ -1,10 +1,45 @@
 """The kernels that run the chapters: what they see, and when a kept result is too old."""
 
 import hashlib
+import json
 import os
 import shutil
+import sqlite3
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
+
+
+def sound(folder):
+    """Whether kept results can be read: the tables, and every notebook that they name."""
+    if not (folder / "global.db").exists():
+        return True  # then nothing is read
+    try:
+        with closing(sqlite3.connect(folder / "global.db")) as db:
+            (state,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            db.execute("SELECT 1 FROM nbproject, settings")
+            keys = [key for (key,) in db.execute("SELECT hashkey FROM nbcache")]
+        for key in keys:
+            json.loads((folder / "executed" / key / "base.ipynb").read_bytes())["cells"][0]
+        return state == "ok"
+    except (sqlite3.DatabaseError, OSError, ValueError, LookupError, TypeError) as error:
+        return "locked" in str(error)  # by another build that writes
+
+
+def whole(folder):
+    """The folder, or a new one in its stead if what it holds is damaged."""
+    kept = sorted(folder.parent.glob(f"{folder.name}*"))  # the newest has the longest name
+    folder = kept[-1] if kept else folder
+    if not sound(folder):
+        time.sleep(1)  # another build may just be writing
+        if not sound(folder):
+            print(f"{folder}: damaged; the cells run again.", file=sys.stderr, flush=True)
+            shutil.rmtree(folder)
+            # Under another name, so that Sphinx takes no page from what it built with the old one.
+            folder = folder.with_name(f"{folder.name}-again")
+            folder.mkdir()
+    return folder
 
 
 def prepare(root):
@@ -39,4 +74,4 @@ def prepare(root):
     digest = hashlib.sha256(sys.version.encode() + order.encode())
     for path in inputs:
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return cache / digest.hexdigest()[:16]
+    return whole(cache / digest.hexdigest()[:16])
