@@ -29,7 +29,7 @@ from rnn_src.optimizers import adam, clip_by_norm  # noqa: E402
 from rnn_src.tasks import TASKS  # noqa: E402
 from rnn_src.training import loss_and_gradients, new_model  # noqa: E402
 
-ROUNDS, WARM = 24, 4
+ROUNDS, WARM = 100, 4
 
 
 class Network:

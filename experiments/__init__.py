@@ -4,6 +4,6 @@ Every other module of this folder but `grid` holds one grid; `experiments.grid` 
 runs it and loads its results.
 """
 
-from experiments.grid import load
+from experiments.grid import load, lookup
 
-__all__ = ["load"]
+__all__ = ["load", "lookup"]
