@@ -176,7 +176,7 @@ def spectral_radius(rng, rows, columns, rho=1.0):
 
     Notes
     -----
-    Used where gradients are checked, in :ref:`ch-bptt`: near rho = 1 no lag is drowned by another.
+    Used where gradients are checked, in :ref:`ch-bptt`: near rho = 1 the far lags still weigh.
 
     Examples
     --------

@@ -295,7 +295,7 @@ def backward(cell, params, tape, dstates, window=None, totals=None):
         dL/d states[1:] from the losses alone: the immediate derivatives, before anything flows
         back.
     window : int, optional
-        Truncate: each loss is sent back through at most this many steps, so it credits inputs at
+        Truncate: each loss credits the last `window` uses of the weights, so it credits inputs at
         lags 0 to window - 1, and s0 if that is so near. The reverse loop costs that many times as
         much. None, or window >= T, is full BPTT.
     totals : (T, B, S) ndarray, optional
