@@ -12,7 +12,6 @@ multiply matrices.
 """
 
 import argparse
-import ast
 import datetime
 import json
 import platform
@@ -27,6 +26,7 @@ import numpy as np
 import threadpoolctl
 import torch
 from machine import processor
+from naive import batch_step, naive_step
 
 from rnn_src import CELLS, backward, forward, init
 from rnn_src.interop import to_pytorch
@@ -171,47 +171,13 @@ def memory(name, T, B, D, H):
     return {"cell": name, "tape_bytes": tape_bytes, "peak_bytes": peak, "ratio": peak / tape_bytes}
 
 
-def naive_step():
-    """One sequence by the code of the chapters: the loop forward, and `bptt` of chapter 4."""
-    page = (Path(__file__).parent.parent / "book" / "bptt.md").read_text(encoding="utf-8")
-    cells = re.findall(r"^```\{code-cell\}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (shown,) = (cell for cell in cells if cell.startswith("def bptt("))
-    names = {"np": np}
-    exec(compile(ast.parse(shown), "book/bptt.md", "exec"), names)
-
-    def step(W, U, b, x, dh):
-        h = np.zeros((len(x) + 1, len(b)))
-        for t, x_t in enumerate(x):
-            h[t + 1] = np.tanh(W @ h[t] + U @ x_t + b)
-        return names["bptt"](W, U, b, x, h, dh)
-
-    return step
-
-
-def batch_step(W, U, b, x, dh):
-    """The same loop for a whole batch, and with the gradient of the inputs."""
-    h = np.zeros((len(x) + 1, x.shape[1], len(b)))
-    for t, x_t in enumerate(x):
-        h[t + 1] = np.tanh(h[t] @ W.T + x_t @ U.T + b)
-    dW, dU, db = np.zeros_like(W), np.zeros_like(U), np.zeros_like(b)
-    dx, back = np.empty_like(x), 0.0
-    for t in reversed(range(len(x))):
-        delta = (1 - h[t + 1] ** 2) * (dh[t] + back)
-        dW += delta.T @ h[t]
-        dU += delta.T @ x[t]
-        db += delta.sum(axis=0)
-        dx[t], back = delta @ U, delta @ W
-    return dW, dU, db, dx
-
-
 def measure_naive(T, B, D, H, rounds):
     """The textbook's vanilla network, in float64: a sequence at a time, a batch, the package."""
     ours = contenders("rnn", T, B, D, H, "float64")["numpy"]
     params, x, s0, dstates = ours.args[1:]
-    textbook = naive_step()
 
     def naive():
-        return [textbook(*params, x[:, n], dstates[:, n]) for n in range(B)]
+        return [naive_step(*params, x[:, n], dstates[:, n]) for n in range(B)]
 
     def batch():
         return batch_step(*params, x, dstates)
