@@ -366,7 +366,7 @@ def test_module_imports_only_what_it_may(module):
         )
         assert "matplotlib" not in others or module == "figures"
         assert not others & {"torch", "keras"}  # interop reads arrays, whoever made them
-        assert module != "cells" or others <= {"numpy", "typing", "collections", "__future__"}
+        assert module != "cells" or others <= {"numpy", "typing", "collections", "functools"}
 
 
 def test_numerics_never_load_matplotlib():
