@@ -6,14 +6,8 @@ update, the same number of updates for all on a task. A network's learning rate 
 of four that `showdown_rates` found best.
 """
 
-import functools
-
-import numpy as np
-
 from experiments.grid import load
-from rnn_src.readout import init_readout
-from rnn_src.scan import init
-from rnn_src.tasks import TASKS
+from experiments.reach_rates import hidden_size
 from rnn_src.training import Experiment, run
 
 MODELS = {
@@ -50,23 +44,6 @@ POINTS = [
     for seed in range(5)
 ]
 SAME = {"first_losses": 1e-3, "hidden_size": 0}
-
-
-def weights(cell, task, hidden_size):
-    """How many numbers a network of this cell has to learn for this task."""
-    task, rng = TASKS[task](), np.random.default_rng(0)
-    leaves = init(cell, task.input_size, hidden_size, rng)
-    leaves += init_readout(hidden_size, task.output_size, rng)
-    return sum(leaf.size for leaf in leaves)
-
-
-@functools.cache
-def hidden_size(cell, task):
-    """The most units with which a network has no more weights than the LSTM of 32."""
-    units, limit = 32, weights("lstm", task, 32)
-    while weights(cell, task, units + 1) <= limit:
-        units += 1
-    return units
 
 
 def experiment(task, model, seed, learning_rate, updates=None):
