@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 
 from rnn_src import _checks
-from rnn_src.scan import backward, forward, jacobians
+from rnn_src.scan import _check_lengths, backward, forward, jacobians
 from rnn_src.trees import tree_map
 
 __all__ = [
@@ -22,24 +22,27 @@ __all__ = [
 ]
 
 
-def lag_norms(J):
+def lag_norms(J, lengths=None):
     """The largest stretch that the last k steps give to any vector, for every k.
 
     Parameters
     ----------
     J : (T, B, S, S) array
         J[t] = d s_{t+1} / d s_t, as `rnn_src.scan.jacobians` returns them.
+    lengths : (B,) array of int, optional
+        Real lengths in 1..T. A shorter sequence is looked at from its own end.
 
     Returns
     -------
     (T+1, B) ndarray
-        Row k is the 2-norm of J[T-1] ... J[T-k]; row 0 is 1.
+        Row k is the 2-norm of J[T-1] ... J[T-k]; row 0 is 1. NaN for more steps than the
+        sequence has.
 
     Raises
     ------
     ValueError
-        If `J` is not finite, of floats, with four axes and the last two equal, or a product
-        overflows.
+        If `J` is not finite, of floats, with four axes and the last two equal, `lengths` are not B
+        integers in 1..T, or a product overflows.
 
     Notes
     -----
@@ -52,27 +55,30 @@ def lag_norms(J):
     >>> lag_norms(J)[:, 0]
     array([1.   , 0.5  , 0.25 , 0.125])
     """
-    return singular_values_by_lag(J)[..., 0]
+    return singular_values_by_lag(J, lengths)[..., 0]
 
 
-def singular_values_by_lag(J):
+def singular_values_by_lag(J, lengths=None):
     """All singular values of the product of the last k Jacobians, for every k.
 
     Parameters
     ----------
     J : (T, B, S, S) array
         J[t] = d s_{t+1} / d s_t, as `rnn_src.scan.jacobians` returns them.
+    lengths : (B,) array of int, optional
+        Real lengths in 1..T. A shorter sequence is looked at from its own end.
 
     Returns
     -------
     (T+1, B, S) ndarray
-        Row k holds those of J[T-1] ... J[T-k], largest first.
+        Row k holds those of J[T-1] ... J[T-k], largest first. NaN for more steps than the
+        sequence has.
 
     Raises
     ------
     ValueError
-        If `J` is not finite, of floats, with four axes and the last two equal, or a product
-        overflows.
+        If `J` is not finite, of floats, with four axes and the last two equal, `lengths` are not B
+        integers in 1..T, or a product overflows.
 
     Notes
     -----
@@ -90,6 +96,12 @@ def singular_values_by_lag(J):
     T, B, S, columns = J.shape
     if columns != S:
         raise ValueError(f"J must be (T, B, S, S), got {J.shape}")
+    lengths = _check_lengths(lengths, T, B)
+    if lengths is not None:
+        # every sequence is moved to the end, and before its first step nothing happens
+        steps = np.arange(T)[:, None] - (T - lengths)
+        J = J[steps, np.arange(B)]
+        J[steps < 0] = np.eye(S, dtype=J.dtype)
     values = np.ones((T + 1, B, S), J.dtype)
     product = np.eye(S, dtype=J.dtype)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -98,6 +110,8 @@ def singular_values_by_lag(J):
             if not np.isfinite(product).all():
                 raise ValueError(f"J must have products inside {J.dtype}, that of {k} overflows")
             values[k] = np.linalg.svd(product, compute_uv=False)
+    if lengths is not None:
+        values[np.arange(T + 1)[:, None] > lengths] = np.nan
     return values
 
 
@@ -158,7 +172,7 @@ def lyapunov_exponents(J, count=None):
     return -np.sort(-total / T, axis=-1)
 
 
-def gradient_by_lag(cell, params, x, dstates, s0=None):
+def gradient_by_lag(cell, params, x, dstates, s0=None, lengths=None):
     """Split the gradient of the parameters by lag.
 
     Parameters
@@ -173,6 +187,8 @@ def gradient_by_lag(cell, params, x, dstates, s0=None):
         dL/d states[1:] from the losses alone.
     s0 : (B, S) array, optional
         The state before the first input, 0 if not given.
+    lengths : (B,) array of int, optional
+        Real lengths in 1..T. The padding is no step, so it is part of no lag.
 
     Returns
     -------
@@ -208,10 +224,16 @@ def gradient_by_lag(cell, params, x, dstates, s0=None):
     >>> np.allclose(by_lag.W.sum(axis=0), backward("rnn", params, tape, dstates)[0].W)
     True
     """
-    J = jacobians(cell, params, x, s0)
-    states, tape = forward(cell, params, x, s0)
+    J = jacobians(cell, params, x, s0, lengths)
+    states, tape = forward(cell, params, x, s0, lengths)
     T, B, S = len(J), *states.shape[1:]
     blame = _checks.array("dstates", dstates, (("T", T), ("B", B), ("S", S)), states.dtype)
+    if tape.lengths is not None:
+        # a loss on a state that is carried over is one on the last state of its sequence
+        blame = blame.copy()
+        for n, length in enumerate(tape.lengths):
+            blame[length - 1, n] += blame[length:, n].sum(axis=0)
+            blame[length:, n] = 0
     by_lag = []
     for _ in range(T):
         by_lag.append(backward(cell, params, tape, blame, window=1)[0])

@@ -1,10 +1,15 @@
 """Weights of PyTorch and Keras, to and from the parameters of the package.
 
-Neither library is imported: weights come and go as mappings of names to arrays. Equations and gate
-order are PyTorch's (r, z, n and i, f, g, o). Its layers have two biases, one beside U x and one
-beside W h, and only their sum matters, except in a GRU's candidate n, where r multiplies W h + b_n.
-Keras has the same equations. It transposes each matrix, puts z before r, and writes h for n, c for
-g. Shown in :ref:`ch-bring`.
+Neither library is imported: weights come and go as arrays, by name or in a list. Equations and
+gate order are PyTorch's (r, z, n and i, f, g, o). Its layers have two biases, one beside U x and
+one beside W h, and only their sum matters, except in a GRU's candidate n, where r multiplies
+W h + b_n. So a forget bias of 1 that was set in both of PyTorch's biases arrives here as 2. Keras
+has the same equations. It transposes each matrix, puts z before r, and writes h for n, c for g.
+Shown in :ref:`ch-bring`.
+
+Arrays do not tell in which order their gates stand. Under PyTorch's names, gates in the order of
+ONNX (i, o, f, c and z, r, h) are taken for PyTorch's, and what comes of it is another network.
+Where a shape or a name gives another layout away, it is refused.
 """
 
 from collections.abc import Mapping
@@ -61,7 +66,8 @@ def from_pytorch(cell, state_dict, prefix=""):
     Notes
     -----
     Equations and order are those in the documentation of torch.nn.RNN, GRU and LSTM, which follow
-    cuDNN; see :ref:`ch-bring`. Names do not tell tanh from ReLU: the choice of `cell` does.
+    cuDNN; see :ref:`ch-bring`. Names do not tell tanh from ReLU: the choice of `cell` does. As the
+    two biases are added, a forget bias of 1 in each of them is one of 2 here.
 
     Examples
     --------
@@ -122,10 +128,10 @@ def from_keras(cell, weights):
     ----------
     cell : Cell or str
         "rnn" or "rnn_relu" for SimpleRNN with that activation, "gru" for GRU, "lstm" for LSTM.
-    weights : mapping of str to array
-        kernel (D, G*H), recurrent_kernel (H, G*H) and, unless the layer was made with
-        use_bias=False, bias (G*H,), which for a GRU is (2, G*H): for the input, and for the state.
-        ``{w.name: w.numpy() for w in layer.weights}`` makes it.
+    weights : list of arrays, or mapping of str to array
+        What ``layer.get_weights()`` gives for one layer: kernel (D, G*H), recurrent_kernel (H, G*H)
+        and, unless the layer was made with use_bias=False, bias (G*H,), which for a GRU is
+        (2, G*H): for the input, and for the state. Or the same arrays by these names.
 
     Returns
     -------
@@ -135,29 +141,31 @@ def from_keras(cell, weights):
     Raises
     ------
     ValueError
-        If the cell is not one of these four, a name is missing or strange, a shape is not the
-        cell's, the GRU has reset_after=False, the dtype is not float32 or float64 throughout, or a
-        value is not finite.
+        If the cell is not one of these four, there are more arrays than one layer has, a name is
+        missing or strange, a shape is not the cell's, the GRU has reset_after=False, the dtype is
+        not float32 or float64 throughout, or a value is not finite.
     TypeError
-        If `weights` is not a mapping or NumPy cannot read an entry.
+        If `weights` is neither a list nor a mapping, or NumPy cannot read an entry.
 
     Notes
     -----
-    Layout and equations are those of Keras 3 with its default activations; see :ref:`ch-bring`. A
-    GRU with reset_after=False (Cho et al. 2014) resets h before the product with W, and no renaming
-    turns it into this cell. Only its bias gives it away: with use_bias=False, ask the layer.
+    Layout and equations are those of Keras 3 with its default activations; see :ref:`ch-bring`. Do
+    not collect the arrays of a whole model by ``w.name``: in Keras 3 every layer's is "kernel", and
+    the last one would stay. A GRU with reset_after=False (Cho et al. 2014) resets h before the
+    product with W, and no renaming turns it into this cell. Only its bias gives it away: with
+    use_bias=False, ask the layer.
 
     Examples
     --------
-    >>> layer = {"kernel": [[10.0, 20.0, 30.0]], "recurrent_kernel": [[1.0, 2.0, 3.0]]}
-    >>> from_keras("gru", layer).U.ravel()  # z, r, h there; r, z, n here
+    >>> kernel, recurrent_kernel = [[10.0, 20.0, 30.0]], [[1.0, 2.0, 3.0]]
+    >>> from_keras("gru", [kernel, recurrent_kernel]).U.ravel()  # z, r, h there; r, z, n here
     array([20., 10., 30.])
     """
     cell = _known(cell)
-    layout, given = dict(KERAS), _entries("weights", weights, KERAS)
+    layout, given = dict(KERAS), _entries("weights", _by_name(weights), KERAS)
     if cell.extra:
         layout["bias"] = (2, "G*H")
-        if "bias" in given and given["bias"].ndim == 1:
+        if "bias" in given and given["bias"].shape == given["kernel"].shape[-1:]:
             raise ValueError(
                 f"weights['bias'] for cell {cell.name!r} must be (2, G*H), got "
                 f"{given['bias'].shape}: a GRU with reset_after=False resets before the product "
@@ -216,18 +224,40 @@ def _known(cell):
     return cell
 
 
+def _by_name(weights):
+    """The arrays of one layer, in the order of Keras, under their names; a mapping as it is."""
+    if not isinstance(weights, list | tuple):
+        return weights
+    layers = [part for part in weights if isinstance(part, list | tuple)]
+    if any(isinstance(array, np.ndarray) for part in layers for array in part):
+        got = f"those of {len(weights)} layers"
+    elif len(weights) not in (2, 3):
+        got = f"{len(weights)} arrays"
+    else:
+        flat = np.ndim(weights[0]) == 2 and np.ndim(weights[1]) == 1
+        return dict(zip(("kernel", "bias") if flat else KERAS, weights))
+    raise ValueError(
+        f"weights must be the {', '.join(KERAS)} of one layer, as layer.get_weights() gives them, "
+        f"got {got}"
+    )
+
+
 def _entries(argument, given, names, prefix=""):
     """The arrays whose names begin with the prefix: all that are wanted, or all but the biases."""
     if not isinstance(given, Mapping):
+        a_list = "" if argument == "state_dict" else "a list of arrays or "
         raise TypeError(
-            f"{argument} must be a mapping of names to arrays, got {type(given).__name__}"
+            f"{argument} must be {a_list}a mapping of names to arrays, got {type(given).__name__}"
         )
     found = [name for name in given if str(name).startswith(prefix)]
     strange = [name for name in found if name not in names]
     if strange:
+        raise ValueError(f"{argument} must be {_reason(strange, names)}, got {_listed(strange)}")
+    if {*found} == {"kernel", "bias"}:
         raise ValueError(
-            f"{argument} must be of one layer, one direction and no projection, with no names but "
-            f"{', '.join(names)}, got {_listed(strange)}"
+            f"{argument} must have a recurrent_kernel, got 'kernel', 'bias': those of a Dense "
+            "layer, or of a cell of TensorFlow 1, where U and W are one matrix, the gates stand in "
+            "the order i, j, f, o, and 1 is added to f later"
         )
     if {*found} not in ({*names}, {name for name in names if "bias" not in name}):
         raise ValueError(
@@ -239,6 +269,11 @@ def _entries(argument, given, names, prefix=""):
         try:
             array = _checks.as_array(label, value)
         except (TypeError, RuntimeError) as error:  # tensors on a GPU or with a gradient say why
+            if "bfloat16" in str(error).lower():
+                raise TypeError(
+                    f"{label} must be float32 or float64, got bfloat16, which NumPy does not have: "
+                    "turn it into float32, which loses nothing"
+                ) from None
             kind = type(value).__name__
             raise TypeError(f"{label} must be an array, got {kind}: {error}") from None
         arrays[name] = _checks.array(label, array, ("...",))
@@ -249,6 +284,19 @@ def _entries(argument, given, names, prefix=""):
     return arrays
 
 
+def _reason(strange, names):
+    """What weights with these names should have been."""
+    words = " ".join(map(str, strange)).lower()
+    known = f"with no names but {', '.join(names)}"
+    if "peephole" in words or "_diag" in words:
+        return f"of a cell without peepholes, weights from c to the gates, {known}"
+    if any(f"{name}_l0" in names for name in strange):
+        return f"of a layer, {known} (a cell of PyTorch has the same arrays: add _l0 to its names)"
+    if any(str(name).endswith(tuple(names)) for name in strange):
+        return f"of one layer, {known} (a prefix picks one of a model)"
+    return f"of one layer, one direction and no projection, {known}"
+
+
 def _listed(names):
     return f"{', '.join(map(repr, names)) or 'nothing':.100}"
 
@@ -257,6 +305,18 @@ def _fitting(argument, arrays, layout, cell):
     """The arrays in the order of the layout, if their shapes are those of the cell."""
     _, recurrent, *_ = layout
     label = f"{argument}[{{!r}}] for cell {cell.name!r}".format
+    both = 2 * max(arrays[recurrent].shape, default=0)  # the rows of two biases in one
+    for name, array in arrays.items():
+        if array.ndim == 3:
+            raise ValueError(
+                f"{label(name)} must have no axis of directions, got {array.shape}: that is a "
+                "layout of ONNX, where the gates stand in another order (i, o, f, c and z, r, h)"
+            )
+        if "bias" in name and array.shape[-1:] == (both,):
+            raise ValueError(
+                f"{label(name)} must be a bias alone, got {array.shape}: two in one row are those "
+                "of ONNX or CuDNN, whose gates or matrices are laid out in another way too"
+            )
     W = _checks.array(label(recurrent), arrays[recurrent], layout[recurrent])
     H = W.shape[layout[recurrent].index("H")]
     sizes = {"H": ("H", H), "G*H": ("G*H", cell.gates * H)}

@@ -413,7 +413,7 @@ def backward(cell, params, tape, dstates, window=None, totals=None):
     return grads, dx, ds.sum(axis=1).swapaxes(0, 1).reshape(B, S)
 
 
-def jacobians(cell, params, x, s0=None):
+def jacobians(cell, params, x, s0=None, lengths=None):
     """The state-to-state Jacobian of every step.
 
     Parameters
@@ -426,16 +426,19 @@ def jacobians(cell, params, x, s0=None):
         Inputs, time first.
     s0 : (B, S) array, optional
         The state before the first input, 0 if not given.
+    lengths : (B,) array of int, optional
+        Real lengths in 1..T.
 
     Returns
     -------
     (T, B, S, S) ndarray
-        Entry [t, n, i, j] is d s_{t+1}[i] / d s_t[j] of sequence n.
+        Entry [t, n, i, j] is d s_{t+1}[i] / d s_t[j] of sequence n. Beyond its length, where the
+        state is carried over, it is the identity.
 
     Raises
     ------
     ValueError
-        If a shape, dtype or value is not as `forward` wants it.
+        If a shape, dtype, length or value is not as `forward` wants it.
     TypeError
         If `params` are those of another cell.
 
@@ -452,7 +455,7 @@ def jacobians(cell, params, x, s0=None):
     ((5, 3, 2, 2), True)
     """
     cell = _record(cell)
-    states, tape = forward(cell, params, x, s0)
+    states, tape = forward(cell, params, x, s0, lengths)
     T, B, S = states.shape[0] - 1, states.shape[1], states.shape[2]
     H, blocks = S // cell.parts, cell.gates + cell.extra
     slopes = np.empty((cell.slope_blocks, T, B, H), states.dtype)
@@ -467,4 +470,6 @@ def jacobians(cell, params, x, s0=None):
         past_W = da[..., : cell.gates * H] @ params.W
         ds[0] = ds[0] + past_W if cell.direct else past_W
         J[t] = ds.transpose(2, 1, 0, 3).reshape(B, S, S)
+    if tape.lengths is not None:
+        J[np.arange(T)[:, None] >= tape.lengths] = np.eye(S, dtype=J.dtype)
     return J

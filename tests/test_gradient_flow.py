@@ -177,6 +177,77 @@ def test_float32_stays_float32(name):
     np.testing.assert_allclose(exponents, lyapunov_exponents(double, 1), rtol=1e-4)
 
 
+# --- Sequences of several lengths --------------------------------------------------------------
+
+
+def alone(p, n):
+    """One sequence of a padded problem, without its padding."""
+    end = p.lengths[n]
+    few = dict(x=p.x[:end, n : n + 1], s0=p.s0[n : n + 1], weights=p.weights[:end, n : n + 1])
+    return p._replace(**few, lengths=None)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_the_padding_counts_for_nothing_in_jacobians_and_their_products(name, dtype):
+    p = problem(name, T=6, B=4, padded=True, dtype=dtype)
+    near = dict(rtol=1e-12 if dtype == np.float64 else 1e-4, atol=20 * np.finfo(dtype).eps)
+    J = jacobians(name, p.params, p.x, p.s0, p.lengths)
+    through = jacobians(name, p.params, p.x, p.s0)  # the padding taken for inputs
+    values, norms = (f(J, p.lengths) for f in (singular_values_by_lag, lag_norms))
+    assert values.dtype == norms.dtype == J.dtype == dtype
+    for n, end in enumerate(p.lengths):
+        own = jacobians_of(alone(p, n))
+        np.testing.assert_allclose(J[:end, n], own[:, 0], **near)
+        assert (J[end:, n] == np.eye(J.shape[-1])).all()
+        np.testing.assert_allclose(values[: end + 1, n], singular_values_by_lag(own)[:, 0], **near)
+        np.testing.assert_allclose(norms[: end + 1, n], lag_norms(own)[:, 0], **near)
+        assert np.isnan(values[end + 1 :, n]).all() and np.isnan(norms[end + 1 :, n]).all()
+    through[np.arange(6)[:, None] >= p.lengths] = 0.99 * np.sqrt(np.finfo(dtype).max)
+    np.testing.assert_array_equal(singular_values_by_lag(through, p.lengths), values)
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_the_padding_counts_for_nothing_in_the_split_by_lag(name):
+    """Also where the loss looks at states that are carried over: they are the last one again."""
+    p = problem(name, T=6, B=4, padded=True)
+    by_lag = gradient_by_lag(name, p.params, p.x, p.weights, p.s0, p.lengths)
+    assert_close(tree_map(lambda g: g.sum(axis=0), by_lag), p.gradients()["params"], 1e-12)
+    for window in (1, 3):
+        near = tree_map(lambda g: g[:window].sum(axis=0), by_lag)  # noqa: B023
+        assert_close(near, p.gradients(window)["params"], 1e-12)
+    total = tree_map(np.zeros_like, by_lag)
+    for n, end in enumerate(p.lengths):
+        p.weights[end - 1, n] += p.weights[end:, n].sum(axis=0)
+        own = tree_map(
+            lambda g: np.concatenate([g, np.zeros((6 - len(g), *g.shape[1:]))]), split(alone(p, n))
+        )
+        total = tree_map(np.add, total, own)
+    assert_close(by_lag, total, 1e-12)
+
+
+def test_lengths_that_fill_the_batch_change_nothing():
+    p = problem("gru")
+    full, J = [7, 7, 7], jacobians_of(p)
+    np.testing.assert_array_equal(jacobians("gru", p.params, p.x, p.s0, full), J)
+    np.testing.assert_array_equal(lag_norms(J, full), lag_norms(J))
+    again = gradient_by_lag("gru", p.params, p.x, p.weights, p.s0, full)
+    tree_map(np.testing.assert_array_equal, again, split(p))
+
+
+@pytest.mark.parametrize("lengths", [[7, 7], [0, 7, 7], [7, 7, 8], [7.0, 7.0, 7.0]])
+def test_bad_lengths(lengths):
+    p = problem("gru")
+    for function, arguments in (
+        (jacobians, ("gru", p.params, p.x, p.s0)),
+        (lag_norms, (jacobians_of(p),)),
+        (singular_values_by_lag, (jacobians_of(p),)),
+        (gradient_by_lag, ("gru", p.params, p.x, p.weights, p.s0)),
+    ):
+        with pytest.raises(ValueError, match="^lengths must be 3 integers from 1 to T = 7, got"):
+            function(*arguments, lengths)
+
+
 # --- Lyapunov exponents ----------------------------------------------------------------------
 
 

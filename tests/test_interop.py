@@ -145,6 +145,13 @@ def test_a_gru_of_keras_by_hand():
     assert [a.tolist() for a in back.values()] == [kernel, recurrent, bias]
 
 
+def test_a_forget_bias_of_1_in_both_of_pytorchs_biases_is_one_of_2():
+    weights = pytorch_weights("lstm")
+    for key in (B_IH, B_HH):
+        weights[key][H : 2 * H] = 1
+    np.testing.assert_array_equal(from_pytorch("lstm", weights).b[H : 2 * H], 2)
+
+
 def test_an_lstm_of_keras_by_hand():
     """i, f, c, o across become i, f, g, o down."""
     kernel, recurrent = [[1.0, 2.0, 3.0, 4.0]], [[10.0, 20.0, 30.0, 40.0]]
@@ -283,6 +290,41 @@ def test_the_stored_file_proves_something(stored):
     assert KERAS.stat().st_size < 60_000
 
 
+# --- A list, as Keras gives it ---------------------------------------------------------------
+
+
+def test_the_list_of_a_layer_is_its_arrays_by_name(name, dtype):
+    weights = keras_weights(name, dtype)
+    for kind in (list, tuple):
+        assert_trees_equal(from_keras(name, kind(weights.values())), from_keras(name, weights))
+    del weights["bias"]
+    assert_trees_equal(from_keras(name, [*weights.values()]), from_keras(name, weights))
+    rows = [array.tolist() for array in weights.values()]
+    assert_trees_equal(from_keras(name, rows), from_keras(name, weights))
+    assert_trees_equal(
+        to_keras(name, from_keras(name, [*to_keras(name, from_keras(name, weights)).values()])),
+        to_keras(name, from_keras(name, weights)),
+    )
+
+
+ONE_LAYER = "^weights must be the kernel, recurrent_kernel, bias of one layer, as layer.get_wei"
+
+
+def test_the_lists_of_two_layers(name):
+    one, two = ([*keras_weights(name, seed=k).values()] for k in (1, 2))
+    for given, got in (
+        ([one, two], "those of 2 layers"),
+        ([one, two, one], "those of 3 layers"),
+        (one + two, "6 arrays"),
+        (one[:2] + two[:2], "4 arrays"),
+        (one + [np.ones((H, 1)), np.ones(1)], "5 arrays"),  # and a Dense layer
+        (one[:1], "1 arrays"),
+        ([], "0 arrays"),
+    ):
+        with pytest.raises(ValueError, match=f"{ONE_LAYER}.*, got {got}$"):
+            from_keras(name, given)
+
+
 # --- A layer inside a model ------------------------------------------------------------------
 
 
@@ -313,11 +355,12 @@ def test_with_a_prefix_errors_name_the_whole_key():
 
 @pytest.mark.parametrize("given", [None, [np.ones((3, 1))], "weights.pt", np.ones(3)])
 def test_what_is_not_a_mapping(given):
-    wanted = f"must be a mapping of names to arrays, got {type(given).__name__}$"
-    with pytest.raises(TypeError, match=f"^state_dict {wanted}"):
+    wanted = f"a mapping of names to arrays, got {type(given).__name__}$"
+    with pytest.raises(TypeError, match=f"^state_dict must be {wanted}"):
         from_pytorch("gru", given)
-    with pytest.raises(TypeError, match=f"^weights {wanted}"):
-        from_keras("gru", given)
+    if not isinstance(given, list):
+        with pytest.raises(TypeError, match=f"^weights must be a list of arrays or {wanted}"):
+            from_keras("gru", given)
 
 
 @pytest.mark.parametrize("cell", ["mgu", None, CELLS["rnn"]._replace(name="mgu")])
@@ -330,9 +373,7 @@ def test_unknown_cells(cell):
             write(cell, problem("rnn").params)
 
 
-@pytest.mark.parametrize(
-    "key", ["weight_ih_l1", "bias_hh_l0_reverse", "weight_hr_l0", "hidden.weight_ih_l0", 0]
-)
+@pytest.mark.parametrize("key", ["weight_ih_l1", "bias_hh_l0_reverse", "weight_hr_l0", 0])
 def test_more_than_one_plain_layer_of_pytorch(name, key):
     wanted = (
         "^state_dict must be of one layer, one direction and no projection, with no names but "
@@ -342,11 +383,72 @@ def test_more_than_one_plain_layer_of_pytorch(name, key):
         from_pytorch(name, {**pytorch_weights(name), key: np.ones((3, 3))})
 
 
-@pytest.mark.parametrize("key", ["gru/gru_cell/kernel", "recurrent_bias"])
+@pytest.mark.parametrize("key", ["gru/gru_cell/gamma", "recurrent_bias"])
 def test_more_than_one_plain_layer_of_keras(key):
-    wanted = f"^weights must be of one layer.*kernel, recurrent_kernel, bias, got {key!r}$"
+    wanted = f"^weights must be of one layer.*kernel, recurrent_kernel, bias.*, got {key!r}$"
     with pytest.raises(ValueError, match=wanted):
         from_keras("gru", {**keras_weights("gru"), key: np.ones((3, 3))})
+
+
+# --- Layouts of others: each refused for its own reason ----------------------------------------
+
+
+def refusal(error, read, *arguments):
+    with pytest.raises(error) as caught:
+        read(*arguments)
+    return str(caught.value)
+
+
+def test_the_names_of_a_cell_of_pytorch(name):
+    weights = {key.removesuffix("_l0"): a for key, a in pytorch_weights(name).items()}
+    told = refusal(ValueError, from_pytorch, name, weights)
+    assert "add _l0 to its names" in told and "direction" not in told
+    added = {f"{key}_l0": a for key, a in weights.items()}
+    assert_trees_equal(from_pytorch(name, added), from_pytorch(name, pytorch_weights(name)))
+
+
+def test_the_names_of_a_whole_model(name):
+    weights = {f"module.{key}": a for key, a in pytorch_weights(name).items()}
+    told = refusal(ValueError, from_pytorch, name, weights)
+    assert "(a prefix picks one of a model), got 'module.weight_ih_l0'" in told
+    from_pytorch(name, weights, "module.")
+
+
+def test_the_layout_of_onnx():
+    """(directions, 4H, D), (directions, 4H, H) and (directions, 8H), both biases in a row."""
+    weights = pytorch_weights("lstm")
+    biases = np.concatenate([weights[B_IH], weights[B_HH]])
+    for change in ({IH: weights[IH][None]}, {HH: weights[HH][None]}):
+        told = refusal(ValueError, from_pytorch, "lstm", weights | change)
+        assert f"for cell 'lstm' must have no axis of directions, got (1, {4 * H}, " in told
+        assert "ONNX, where the gates stand in another order (i, o, f, c and z, r, h)" in told
+    for bias in (biases, biases[None]):
+        told = refusal(ValueError, from_pytorch, "lstm", weights | {B_IH: bias})
+        assert f"must be a bias alone, got {bias.shape}: two in one row are those of ONNX" in told
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_the_biases_of_cudnn(cell):
+    """A row of 2*G*H, not one of G*H: no word of a reset before the product."""
+    kernel, recurrent, _ = keras_weights(cell).values()
+    bias = np.ones(2 * GATES[cell] * H)
+    told = refusal(ValueError, from_keras, cell, [kernel, recurrent, bias])
+    assert "must be a bias alone" in told and "CuDNN" in told and "reset" not in told
+
+
+def test_a_cell_of_tensorflow_1():
+    """U and W in one matrix; as a list it would be a recurrent kernel of one axis."""
+    kernel, bias = np.ones((D + H, 4 * H)), np.ones(4 * H)
+    for given in ([kernel, bias], {"kernel": kernel, "bias": bias}):
+        told = refusal(ValueError, from_keras, "lstm", given)
+        assert "or of a cell of TensorFlow 1, where U and W are one matrix" in told
+
+
+@pytest.mark.parametrize("key", ["input_gate_peephole_weights", "w_f_diag"])
+def test_peepholes(key):
+    told = refusal(ValueError, from_keras, "lstm", keras_weights("lstm") | {key: np.ones(H)})
+    assert told.startswith("weights must be of a cell without peepholes, weights from c to the ga")
+    assert told.endswith(f"got {key!r}")
 
 
 @pytest.mark.parametrize("missing", [[IH], [HH], [B_IH], [B_HH], [HH, B_IH, B_HH], [IH, HH]])
@@ -521,13 +623,21 @@ class Tensor:
     "error",
     [
         RuntimeError("Can't call numpy() on Tensor that requires grad."),
-        TypeError("Got unsupported ScalarType BFloat16"),
+        TypeError("can't convert cuda:0 device type tensor to numpy."),
     ],
 )
 def test_tensors_that_numpy_cannot_read(argument, key, error):
-    with pytest.raises(TypeError) as caught:
-        read_with(argument, key, Tensor(error))
-    assert str(caught.value) == f"{argument}[{key!r}] must be an array, got Tensor: {error}"
+    told = refusal(TypeError, read_with, argument, key, Tensor(error))
+    assert told == f"{argument}[{key!r}] must be an array, got Tensor: {error}"
+
+
+@pytest.mark.parametrize("argument, key", KEYS)
+def test_bfloat16(argument, key):
+    error = TypeError("Got unsupported ScalarType BFloat16")
+    assert refusal(TypeError, read_with, argument, key, Tensor(error)) == (
+        f"{argument}[{key!r}] must be float32 or float64, got bfloat16, which NumPy does not have: "
+        "turn it into float32, which loses nothing"
+    )
 
 
 @pytest.mark.parametrize("argument, key", KEYS)
