@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from rnn_src import _checks
+from rnn_src.cells import Cell
 from rnn_src.scan import _check_params, _record
 
 __all__ = ["from_keras", "from_pytorch", "to_keras", "to_pytorch"]
@@ -219,9 +220,8 @@ def to_keras(cell, params):
 
 
 def _known(cell):
-    cell = _record(cell)
-    _checks.choice("cell", cell.name, KERAS_ORDER)
-    return cell
+    _checks.choice("cell", cell.name if isinstance(cell, Cell) else cell, KERAS_ORDER)
+    return _record(cell)
 
 
 def _by_name(weights):

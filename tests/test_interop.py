@@ -365,7 +365,7 @@ def test_what_is_not_a_mapping(given):
 
 @pytest.mark.parametrize("cell", ["mgu", None, CELLS["rnn"]._replace(name="mgu")])
 def test_unknown_cells(cell):
-    wanted = f"^cell must be one of rnn, rnn_relu, .*gru, lstm, got {cell and 'mgu'!r}$"
+    wanted = f"^cell must be one of rnn, rnn_relu, gru, lstm, got {cell and 'mgu'!r}$"
     for read, write, draw, _ in LIBRARIES.values():
         with pytest.raises(ValueError, match=wanted):
             read(cell, draw("rnn"))
