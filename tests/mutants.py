@@ -180,7 +180,7 @@ def main():
             for path in sorted({fault.path for fault in drawn})
         }
         for fault, reason in zip(drawn, pool.map(judge, drawn)):
-            where = f"{fault.path}:{fault.line}: {fault.before} -> {fault.after}"
+            where = " ".join(f"{fault.path}:{fault.line}: {fault.before} -> {fault.after}".split())
             alive += [] if reason else [where]
             print("found" if reason else "ALIVE", f"{where:.150} [{reason}]", flush=True)
     share = 1 - len(alive) / len(drawn)

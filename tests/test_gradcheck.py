@@ -252,6 +252,72 @@ def test_a_loss_that_is_nan_proves_nothing(method, claimed):
         )
 
 
+# --- A small slope under a large loss --------------------------------------------------------
+
+
+def raised(offset, cancel=False):
+    """The loss of a network with a constant added, and perhaps subtracted again when it is full."""
+    p = problem("gru")
+    return p, lambda v: (p.loss(v) + offset) - (offset if cancel else 0)
+
+
+def measured_errors(p, loss, grads):
+    """Of central differences, relative, along the directions that a check with seed 0 takes."""
+    rng, errors = np.random.default_rng(0), []
+    for name, leaf in tree_leaves(p.variables):
+        for _ in range(5):
+            arrow = rng.standard_normal(leaf.shape)
+            along = spoil(tree_map(np.zeros_like, p.variables), name, lambda g: arrow)  # noqa: B023
+            measured = finite_difference(loss, p.variables, along)
+            claimed = np.sum(dict(tree_leaves(grads))[name] * arrow)
+            errors.append(abs(measured - claimed) / max(abs(measured), abs(claimed)))
+    return errors
+
+
+@pytest.mark.parametrize("cancel", [False, True])
+def test_rounding_is_no_fault_of_the_gradient_and_hides_no_tenth_of_a_percent(cancel):
+    """The loss is 1e5 times its slopes, or adds up terms that are, which cancel."""
+    p, loss = raised(1e5, cancel)
+    right, how = p.gradients(), ("finite_difference", 1e-6, 5, 2e5 if cancel else None)
+    assert max(measured_errors(p, loss, right)) > 2e-6  # so the old bound refused it
+    check_gradients(loss, p.variables, right, np.random.default_rng(0), *how)
+    for name, _ in tree_leaves(right):
+        with pytest.raises(GradientError, match=f"gradient of {name} is off by 0.00[01]"):
+            planted = spoil(right, name, lambda g: 1.001 * g)
+            check_gradients(loss, p.variables, planted, np.random.default_rng(0), *how)
+
+
+def test_without_a_word_on_the_terms_that_cancel_their_rounding_counts():
+    p, loss = raised(1e5, cancel=True)
+    with pytest.raises(GradientError, match="is off by"):
+        check_gradients(
+            loss, p.variables, p.gradients(), np.random.default_rng(0), "finite_difference", 1e-6
+        )
+
+
+def test_what_rounding_hides_is_not_proved():
+    p, loss = raised(1e8)
+    with pytest.raises(GradientError, match="smaller than the rounding of the loss: .*nothing$"):
+        check_gradients(
+            loss, p.variables, p.gradients(), np.random.default_rng(0), "finite_difference", 1e-6
+        )
+    check_gradients(loss, p.variables, p.gradients(), np.random.default_rng(0))  # the complex step
+
+
+@pytest.mark.parametrize("magnitude", [-1, np.nan, np.inf, "large", True])
+def test_bad_magnitude(magnitude):
+    with pytest.raises(ValueError, match=f"magnitude must be a number in .*got {magnitude!r}"):
+        check_gradients(
+            lambda v: v["w"] ** 3,
+            {"w": 2.0},
+            {"w": 12.0},
+            np.random.default_rng(0),
+            "finite_difference",
+            1e-6,
+            magnitude=magnitude,
+        )
+
+
 def test_leaves_are_matched_by_name_and_not_by_order(method):
     variables = {"a": np.ones(2), "b": np.ones(2)}
     grads = {"b": np.full(2, 2.0), "a": np.full(2, 1.0)}
