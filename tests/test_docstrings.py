@@ -4,11 +4,14 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 
+import numpy as np
 import pytest
 from numpydoc.docscrape import FunctionDoc
 
 import rnn_src
+from rnn_src import cells, gradient_flow, readout, regularizers, scan
 
 MODULES = [
     importlib.import_module(module.name)
@@ -53,3 +56,138 @@ def test_the_sections_of_a_docstring(thing):
 def test_a_module_says_what_it_is_and_lists_its_names(module):
     assert module.__doc__ and sorted(set(module.__all__)) == sorted(module.__all__)
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+# --- Shapes ----------------------------------------------------------------------------------
+
+# No two letters that one function speaks of are of the same size.
+T, B, D, H, O, N, M, count = 13, 3, 2, 5, 11, 7, 9, 6
+SIZES = dict(T=T, B=B, D=D, H=H, O=O, N=N, M=M, count=count, G=4, S=2 * H, keeps=4)  # of an LSTM
+WITH_SHAPES = (cells, gradient_flow, readout, regularizers, scan)
+
+
+def shapes(text):
+    """Every (T+1, B, S) of a text, as numbers; "..." stands for T and B."""
+    for inside in re.findall(r"\(([^()]*)\)", text.replace("...", "T, B")):
+        parts = [part.strip() for part in inside.split(",") if part.strip()]
+        if all(re.fullmatch(r"[\w*+]+", part) for part in parts):
+            yield tuple(eval(part, {}, SIZES) for part in parts)
+
+
+def wrong_shapes(doc, given, results):
+    """What the parameters and returns of a docstring say wrongly of a call's arrays."""
+    entries = [(e, [given[n.strip()] for n in e.name.split(",")]) for e in doc["Parameters"]]
+    entries += [(e, [value]) for e, value in zip(doc["Returns"], results, strict=True)]
+    for entry, values in entries:
+        said = [*shapes(entry.type)]
+        for k, value in enumerate(values):
+            if said and value is not None:
+                if np.shape(value) != said[min(k, len(said) - 1)]:
+                    yield f"{entry.name} is {np.shape(value)}, said to be {said}"
+            for field in getattr(value, "_fields", ()):  # as "V (O, H) and c (O,)"
+                for match in re.finditer(rf"\b{field} (\([^()]*\))", " ".join(entry.desc)):
+                    if np.shape(getattr(value, field)) != (*shapes(match[1]),)[0]:
+                        yield f"{field} of {entry.name} is said to be {match[1]}"
+
+
+def calls():
+    """A call of every function that says a shape: its arguments by name."""
+    rng = np.random.default_rng(0)
+    lstm = scan.init("lstm", D, H, rng)
+    x, s0 = rng.standard_normal((T, B, D)), rng.standard_normal((B, 2 * H))
+    lengths, dstates = np.array([T, 4, 9]), rng.standard_normal((T, B, 2 * H))
+    run = dict(cell="lstm", params=lstm, x=x, s0=s0, lengths=lengths)
+    tape = scan.forward(**run)[1]
+    back = dict(cell="lstm", params=lstm, tape=tape, dstates=dstates, window=None)
+    yield (
+        scan.init,
+        dict(
+            **dict(cell="lstm", input_size=D, hidden_size=H, rng=rng, dtype=np.float64),
+            **dict(
+                recurrent=lambda rng, m, n: np.eye(m, n),
+                input_weights=lambda rng, m, n: np.eye(m, n),
+            ),
+        ),
+    )
+    yield scan.forward, run
+    yield scan.backward, back | {"totals": np.empty((T, B, 2 * H))}
+    yield scan.jacobians, run
+    J = scan.jacobians(**run)
+    yield gradient_flow.lag_norms, {"J": J, "lengths": lengths}
+    yield gradient_flow.singular_values_by_lag, {"J": J, "lengths": lengths}
+    yield gradient_flow.lyapunov_exponents, {"J": J, "count": count}
+    yield gradient_flow.gradient_by_lag, run | {"dstates": dstates}
+    plane = dict(
+        loss=lambda states: states.sum(), along=lstm, across=lstm, us=np.ones(N), vs=np.ones(M)
+    )
+    yield gradient_flow.loss_surface, dict(cell="lstm", params=lstm, x=x, s0=s0) | plane
+    out = readout.init_readout(H, O, rng)
+    sizes = dict(hidden_size=H, output_size=O, rng=rng, dtype=np.float64)
+    yield readout.init_readout, sizes | {"weights": lambda rng, m, n: np.eye(m, n)}
+    h, o = rng.standard_normal((T, B, H)), rng.standard_normal((T, B, O))
+    mask, digits = np.ones((T, B), bool), np.zeros((T, B), int)
+    yield readout.readout, {"params": out, "h": h}
+    yield readout.readout_backward, {"params": out, "h": h, "do": o}
+    yield readout.softmax, {"o": o}
+    yield readout.softmax_cross_entropy, {"o": o, "targets": digits, "mask": mask}
+    yield readout.mean_squared_error, {"o": o, "targets": o, "mask": mask}
+    rnn = scan.init("rnn", D, H, rng)
+    tape, totals = scan.forward("rnn", rnn, x)[1], rng.standard_normal((T, B, H))
+    yield regularizers.omega, {"cell": "rnn", "params": rnn, "tape": tape, "totals": totals}
+    yield cells.leak_rates, {"hidden_size": H}
+
+
+CALLS = {function: given for function, given in calls()}
+
+
+@pytest.mark.parametrize("function", CALLS, ids=lambda function: function.__name__)
+def test_the_shapes_of_a_docstring(function):
+    given, doc = CALLS[function], FunctionDoc(function)
+    results = function(**given)
+    several = isinstance(results, tuple) and len(doc["Returns"]) > 1
+    assert not [*wrong_shapes(doc, given, results if several else [results])]
+    for entry in doc["Parameters"]:  # so that every documented shape is compared
+        for name in entry.name.split(","):
+            assert given[name.strip()] is not None or not [*shapes(entry.type)]
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_the_shapes_of_records(name):
+    params = scan.init(name, D, H, np.random.default_rng(0))
+    tape = scan.forward(name, params, np.ones((T, B, D)), lengths=np.full(B, T))[1]
+    records = [params, *([tape] if name == "lstm" else [])]
+    records += [readout.init_readout(H, O, np.random.default_rng(0))]
+    for record in records:
+        doc = FunctionDoc(type(record))
+        doc["Returns"] = []
+        assert not [*wrong_shapes(doc, record._asdict(), [])]
+        assert sum(len([*shapes(entry.type)]) for entry in doc["Parameters"]) >= 2
+
+
+def test_every_function_that_says_a_shape_is_called():
+    public = {
+        getattr(m, n) for m in WITH_SHAPES for n in m.__all__ if inspect.isfunction(getattr(m, n))
+    }
+    assert public == {*CALLS}
+
+
+@pytest.mark.parametrize(
+    "function, right, wrong",
+    [
+        (scan.forward, "x : (T, B, D) array", "x : (B, T, D) array"),
+        (scan.forward, "states : (T+1, B, S) ndarray", "states : (T, B, S) ndarray"),
+        (scan.backward, "ds0 : (B, S) ndarray", "ds0 : (B, H) ndarray"),
+        (scan.init, "W (G*H, H), U", "W (H, G*H), U"),
+        (readout.readout, "V (O, H)", "V (H, O)"),
+        (gradient_flow.loss_surface, "(M, N) ndarray of float64", "(N, M) ndarray of float64"),
+        (gradient_flow.lag_norms, "(T+1, B) ndarray", "(T, B) ndarray"),
+        (gradient_flow.loss_surface, "(N,) array, (M,) array", "(M,) array, (N,) array"),
+    ],
+)
+def test_a_wrong_letter_is_seen(function, right, wrong):
+    text = inspect.getdoc(function)
+    assert right in text
+    doc, given = FunctionDoc(function, doc=text.replace(right, wrong)), CALLS[function]
+    results = function(**given)
+    results = results if isinstance(results, tuple) and len(doc["Returns"]) > 1 else [results]
+    assert [*wrong_shapes(doc, given, results)]
