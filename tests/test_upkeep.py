@@ -79,9 +79,10 @@ def test_a_build_makes_damaged_results_again(damage, copied):
 # --- Pages that are gone ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [(), ("-E",)])
-def test_nothing_is_left_of_a_page_that_was_deleted(options, copied):
-    outputs = copied / "_build"
+@pytest.mark.parametrize("published", [False, True])
+def test_nothing_is_left_of_a_page_that_was_deleted(published, copied, monkeypatch):
+    """As `make html` builds it, and as `make strict` does."""
+    outputs, options = copied / "_build", ("-E",) if published else ()
 
     def left(name):
         return {
@@ -91,6 +92,11 @@ def test_nothing_is_left_of_a_page_that_was_deleted(options, copied):
             if ".doctrees" not in p.parts
         }
 
+    if published:
+        monkeypatch.setenv("BOOK_URL", "https://example.org/")
+        code, log = build(copied)
+        assert code == 0, log
+        assert left("summary_book_gone_") and left("summary_book_chapter_")
     pages = {f"html/book/{n}.html" for n in ("chapter", "gone", "index")}
     assert pages < left("") and {"html/genindex.html", "html/index.html"} < left("")
     assert len(left("gone")) == len(left("chapter")) >= 4
@@ -102,6 +108,8 @@ def test_nothing_is_left_of_a_page_that_was_deleted(options, copied):
     code, log = build(copied, *options)
     assert code == 0, log
     assert not left("gone") and left("chapter") == before
+    assert not left("summary_book_gone_")
+    assert bool(left("summary_book_chapter_")) is published
     assert {"html/genindex.html", "html/index.html", "html/search.html"} < left("")
     (figure,) = outputs.glob("html/_images/*.svg")
     assert figure.name in (outputs / "html/book/chapter.html").read_text()

@@ -109,6 +109,10 @@ def clear_away(app, exception):
             page = re.sub(r"\.(html|md|md\.txt|ipynb|glue\.json)$", "", name)
             if page != name and page not in known:
                 path.unlink()
+    cards = {page.replace("/", "_") for page in known}  # summary_PAGE_ and eight digits
+    for path in out.glob("_images/social_previews/summary_*_????????.png"):
+        if path.stem[len("summary_") : -9] not in cards:
+            path.unlink()
     wanted = {name for _, name in app.env.images.values()}
     for path in out.glob("_images/*.*"):
         if path.name not in wanted:
