@@ -251,6 +251,16 @@ def test_bad_lengths(lengths):
 # --- Lyapunov exponents ----------------------------------------------------------------------
 
 
+def test_exponents_of_what_overflows_are_refused():
+    with pytest.raises(
+        ValueError, match="^J must have products with a frame that do not overflow$"
+    ):
+        lyapunov_exponents(np.full((3, 1, 2, 2), 1e308))
+    assert lyapunov_exponents(np.full((3, 1, 2, 2), 1e200), 1) == pytest.approx(
+        np.log(2e200), rel=1e-3
+    )
+
+
 def random_jacobians(T, B=2, S=3, seed=0):
     return np.random.default_rng(seed).standard_normal((T, B, S, S))
 
