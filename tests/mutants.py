@@ -7,7 +7,7 @@ The tests and examples of a fault's module run first, in a copy of the tree, and
 those pass. Where a fault lives, a test is missing, or the line does not matter.
 
 Why not a library: mutmut 3 and cosmic-ray are well kept and run here, but both plant every fault,
-some seven thousand, which is days with tests of minutes; neither draws a sample from a seed.
+some seven thousand, which takes more than a day here; neither draws a sample from a seed.
 (mutatest did, and has stood still since 2022.) mutmut changes the bodies of functions alone, so no
 field of a record; cosmic-ray runs one command for all faults, whosever they are.
 """

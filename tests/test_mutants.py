@@ -1,7 +1,9 @@
 """The planter of faults: what it sees, what it writes, and whether it knows what a test finds."""
 
 import ast
+import sys
 
+import mutants
 import pytest
 from mutants import ROOT, faults, plant, sample
 
@@ -72,3 +74,23 @@ def test_a_fault_is_found_by_the_own_tests_by_others_or_not_at_all(tmp_path):
     assert "test_n.py::test_g" in plant(tmp_path, planted["(x <= 5)"])
     assert plant(tmp_path, planted["(3)"]) is None
     assert (tmp_path / "rnn_src/m.py").read_text() == source
+
+
+@pytest.mark.parametrize(("lives", "fails"), [(1, False), (2, True)])
+def test_the_share_is_printed_and_must_be_95_percent(lives, fails, monkeypatch, capsys):
+    planted = []
+
+    def plant(tree, fault, limits):
+        assert (tree / fault.path).read_text() == (ROOT / fault.path).read_text()
+        planted.append(fault)
+        return None if len(planted) <= lives else "FAILED tests/test_x.py::test_y"
+
+    monkeypatch.setattr(mutants, "plant", plant)
+    monkeypatch.setattr(mutants, "patience", lambda tree, tests: None)
+    monkeypatch.setattr(sys, "argv", ["mutants.py", "--count", "20", "--jobs", "1", "trees.py"])
+    with pytest.raises(SystemExit) as ended:
+        mutants.main()
+    assert bool(ended.value.code) is fails and len(planted) == 20
+    told = capsys.readouterr().out
+    assert f"\n{1 - lives / 20:.1%} of 20 faults found; alive:\n{planted[0].path}:" in told
+    assert told.count("ALIVE") == lives and told.count("found rnn_src") == 20 - lives
