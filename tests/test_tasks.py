@@ -166,6 +166,24 @@ def test_both_directions_are_as_frequent():
 # --- Text ------------------------------------------------------------------------------------
 
 
+def test_what_counts_as_prose(monkeypatch):
+    """Over 60 characters, a capital, an end, and over 95% of letters and plain marks; once."""
+    from pydoc_data import topics
+
+    long = 60 * "a"
+    kept = {
+        f"A{long[:59]}.": f"a{long[:59]}.",
+        f"B{long[:58]}::": f"b{long[:58]}::",
+        f"C{94 * 'c'}[[[[.": f"c{94 * 'c'}.",  # 4 odd ones of 100
+        f"D  [\n  {long}.": f"d {long}.",
+    }
+    left = [f"E{long[:58]}.", f"e{long}.", f"F{long}", f"G{93 * 'g'}[[[[[.", f"[{long}."]
+    monkeypatch.setattr(topics, "topics", {"a": "\n\n".join([*kept, *left]), "b": [*kept][0]})
+    text = manual_text.__wrapped__()
+    assert len(text) == sum(map(len, kept.values())) + 3
+    assert all(block in text for block in kept.values())
+
+
 def test_the_manual_in_32_letters():
     text = manual_text()
     assert len(ALPHABET) == 32 == len(set(ALPHABET))
