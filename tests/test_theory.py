@@ -164,6 +164,14 @@ def test_the_kreiss_constant_refines_the_three_best_places(monkeypatch):
     assert 0.6**60 < np.finfo(float).eps ** 0.5
 
 
+def test_the_kreiss_constant_of_blocks_is_the_largest_of_theirs():
+    """One peak is close to the circle; from the lower one, far away, no way leads to it."""
+    near, far = np.array([[0.99, 0.3], [0, 0.99]]), np.array([[0.0, 10.0], [0, 0]])
+    both = np.block([[near, np.zeros((2, 2))], [np.zeros((2, 2)), far]])
+    assert kreiss_constant(near) > 2 * kreiss_constant(far) > 5
+    assert kreiss_constant(both) == pytest.approx(kreiss_constant(near), rel=1e-8)
+
+
 def test_matrices_that_never_stretch_have_kreiss_constant_1():
     rng = np.random.default_rng(0)
     S = rng.standard_normal((5, 5))
