@@ -377,6 +377,7 @@ def test_the_length_of_a_digit_is_fixed(make, steps):
         (lambda: words(10, 0), ValueError, "vocabulary must be an integer of at least 1, got 0"),
         (lambda: words(10, 9.5), ValueError, "vocabulary must be .*got 9.5"),
         (lambda: one_hot([0, 3], 3), ValueError, r"indices must be integers in 0..2, got \[0, 3\]"),
+        (lambda: one_hot(np.zeros(0, int), 3), ValueError, r"indices must be .* 0..2, got \[\]"),
         (lambda: one_hot([0, -1], 3), ValueError, r"indices must be .*got \[0, -1\]"),
         (lambda: one_hot([0.0], 3), ValueError, r"indices must be .*got \[0.0\]"),
         (lambda: one_hot([], 3), ValueError, r"indices must be .*got \[\]"),
