@@ -234,7 +234,7 @@ def _by_name(weights):
     elif len(weights) not in (2, 3):
         got = f"{len(weights)} arrays"
     else:
-        flat = np.ndim(weights[0]) == 2 and np.ndim(weights[1]) == 1
+        flat = getattr(weights[1], "ndim", 2) == 1
         return dict(zip(("kernel", "bias") if flat else KERAS, weights))
     raise ValueError(
         f"weights must be the {', '.join(KERAS)} of one layer, as layer.get_weights() gives them, "
@@ -252,7 +252,9 @@ def _entries(argument, given, names, prefix=""):
     found = [name for name in given if str(name).startswith(prefix)]
     strange = [name for name in found if name not in names]
     if strange:
-        raise ValueError(f"{argument} must be {_reason(strange, names)}, got {_listed(strange)}")
+        raise ValueError(
+            f"{argument} must be {_reason(argument, strange, names)}, got {_listed(strange)}"
+        )
     if {*found} == {"kernel", "bias"}:
         raise ValueError(
             f"{argument} must have a recurrent_kernel, got 'kernel', 'bias': those of a Dense "
@@ -284,7 +286,7 @@ def _entries(argument, given, names, prefix=""):
     return arrays
 
 
-def _reason(strange, names):
+def _reason(argument, strange, names):
     """What weights with these names should have been."""
     words = " ".join(map(str, strange)).lower()
     known = f"with no names but {', '.join(names)}"
@@ -293,7 +295,9 @@ def _reason(strange, names):
     if any(f"{name}_l0" in names for name in strange):
         return f"of a layer, {known} (a cell of PyTorch has the same arrays: add _l0 to its names)"
     if any(str(name).endswith(tuple(names)) for name in strange):
-        return f"of one layer, {known} (a prefix picks one of a model)"
+        way = "a prefix picks one of a model"
+        way = way if argument == "state_dict" else "or what its get_weights() gives"
+        return f"of one layer, {known} ({way})"
     return f"of one layer, one direction and no projection, {known}"
 
 

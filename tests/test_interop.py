@@ -319,6 +319,7 @@ def test_the_lists_of_two_layers(name):
         (one[:2] + two[:2], "4 arrays"),
         (one + [np.ones((H, 1)), np.ones(1)], "5 arrays"),  # and a Dense layer
         (one[:1], "1 arrays"),
+        (3 * [one], "those of 3 layers"),
         ([], "0 arrays"),
     ):
         with pytest.raises(ValueError, match=f"{ONE_LAYER}.*, got {got}$"):
@@ -412,6 +413,12 @@ def test_the_names_of_a_whole_model(name):
     told = refusal(ValueError, from_pytorch, name, weights)
     assert "(a prefix picks one of a model), got 'module.weight_ih_l0'" in told
     from_pytorch(name, weights, "module.")
+
+
+def test_the_paths_of_keras():
+    weights = {f"model/lstm/lstm_cell/{key}": a for key, a in keras_weights("lstm").items()}
+    told = refusal(ValueError, from_keras, "lstm", weights)
+    assert "(or what its get_weights() gives), got 'model/lstm/lstm_cell/kernel'" in told
 
 
 def test_the_layout_of_onnx():
