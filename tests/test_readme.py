@@ -19,8 +19,10 @@ COPIED = (
 )
 REFERENCE = """\
 def toy_step(p, x, h):
-    f, n = anp.split(anp.dot(x, p["U"].T) + p["b"] + anp.dot(h, p["W"].T), 2, axis=1)
-    return sigmoid(f) * h + (1 - sigmoid(f)) * anp.tanh(n)
+    a_f, a_n = anp.split(anp.dot(x, p["U"].T) + p["b"], 2, axis=1)
+    q_f, q_n = anp.split(anp.dot(h, p["W"].T), 2, axis=1)
+    f = sigmoid(a_f + q_f)
+    return f * h + (1 - f) * anp.tanh(a_n + f * (q_n + p["b_n"]))
 
 
 """

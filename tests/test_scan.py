@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from reference import CELL_NAMES, assert_trees_close, assert_trees_equal, problem, run_states
+from toy import TOY
 
 from rnn_src import scan
 from rnn_src.cells import CELLS
@@ -155,6 +156,19 @@ def test_gradients_against_differences(name, padded, method, tolerance, seed):
     rng = np.random.default_rng(seed)
     report = check_gradients(p.loss, p.variables, p.gradients(), rng, method, tolerance)
     assert set(report.errors) == {*(f"params.{f}" for f in p.params._fields), "x", "s0"}
+
+
+def test_a_cell_of_two_gates_and_a_recurrent_bias_of_its_own():
+    """Of the book's cells only the GRU has b_n, and three gates; here b_n stands elsewhere."""
+    rng = np.random.default_rng(0)
+    params = tree_map(lambda p: p + 0.3 * rng.standard_normal(p.shape), init(TOY, 2, 4, rng))
+    x, weights = rng.standard_normal((7, 3, 2)), rng.standard_normal((7, 3, 4))
+
+    def loss(v):
+        return np.sum(weights * forward(TOY, v["params"], v["x"])[0][1:])
+
+    grads, dx, _ = backward(TOY, params, forward(TOY, params, x)[1], weights)
+    check_gradients(loss, {"params": params, "x": x}, {"params": grads, "x": dx}, rng)
 
 
 @given(
