@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from reference import CELL_NAMES, STEPS
 
-from rnn_src.cells import CELLS, Cell, RNNParams, leak_rates
+from rnn_src.cells import CELLS, Cell, RNNParams, leak_rates, leaky
 from rnn_src.scan import forward
 
 H, B = 4, 3
@@ -237,6 +237,13 @@ def test_the_linear_and_the_leaky_cell_by_hand():
     np.testing.assert_allclose(states[:, 0], wanted, rtol=1e-14)
     again = forward("rnn_leaky", params, np.zeros((4, 1, 1)), np.ones((1, 3)))[0]
     np.testing.assert_array_equal(states, again)
+
+
+def test_nobody_can_change_the_rates_that_all_leaky_cells_share():
+    rates = leaky._rates(5, np.dtype(float))
+    assert leaky._rates(5, np.dtype(float)) is rates
+    with pytest.raises(ValueError, match="read-only"):
+        rates *= 2
 
 
 def test_the_slope_of_relu_at_its_kink_is_0():

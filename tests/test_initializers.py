@@ -140,5 +140,6 @@ def test_biases_at_the_border():
     for longest in (2, np.nan, "9"):
         with pytest.raises(ValueError, match="^longest must be "):
             chrono(lstm, rng(), longest)
+    assert 0 < np.abs(chrono(lstm, rng(), 2.5).b).max() < np.log(1.5)
     with pytest.raises(TypeError, match="^rng must be "):
         chrono(lstm, 0, 10)
