@@ -1,11 +1,12 @@
-"""Time one update of every network of the showdown, as a multiple of the tanh network's.
+"""Time one update of every network of the comparison, as a multiple of the tanh network's.
 
     make bench
 
 In every round all eight networks of a task take their turn, beginning with another one each time,
 and each time is divided by that of the tanh network in the same round: what else the machine is
-doing weighs on all alike. An update is a batch, a forward and a backward pass, clipping and a step
-of Adam. The median over the rounds is kept, with where it was measured.
+doing weighs on all alike. An update is a batch of 16, a forward and a backward pass, clipping and a
+step of Adam, on the longest sequences of the task. The median over the rounds is kept, with where
+it was measured.
 """
 
 import datetime
@@ -24,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import numpy as np  # noqa: E402 (after the thread setting, which it reads)
 from machine import processor  # noqa: E402
 
-from experiments import showdown  # noqa: E402
+from experiments import race_rates, reach_rates  # noqa: E402
 from rnn_src.optimizers import adam, clip_by_norm  # noqa: E402
 from rnn_src.tasks import TASKS  # noqa: E402
 from rnn_src.training import loss_and_gradients, new_model  # noqa: E402
@@ -36,7 +37,11 @@ class Network:
     """One network in training, an update at a time."""
 
     def __init__(self, task, model):
-        self.e = showdown.experiment(task, model, 0, 1e-3)
+        if task in race_rates.LENGTHS:
+            self.e = race_rates.experiment(task, model, 0, 1e-3)
+        else:
+            length = reach_rates.LENGTHS[task][-1]
+            self.e = reach_rates.experiment(task, model, length, 0, 1e-3)
         length = () if self.e.length is None else (self.e.length,)
         self.task, self.model = TASKS[task](*length), new_model(self.e)
         self.rng, self.optimizer = np.random.default_rng(0), adam(1e-3)
@@ -56,8 +61,8 @@ class Network:
 
 def main():
     rows = []
-    for task in showdown.LENGTHS:
-        networks = {model: Network(task, model) for model in showdown.MODELS}
+    for task in [*reach_rates.LENGTHS, *race_rates.LENGTHS]:
+        networks = {model: Network(task, model) for model in race_rates.NETWORKS}
         rounds, order = [], list(networks)
         for k in range(WARM + ROUNDS):
             turn = order[k % len(order) :] + order[: k % len(order)]
