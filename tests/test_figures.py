@@ -248,10 +248,10 @@ def test_an_unrolled_network_prints_every_number_and_name(ax, outputs):
         (lambda ax: measured(ax, [X], [Y]), ValueError, r"x and y must be one-dimensional"),
         (lambda ax: seeds(ax, X, Y), ValueError, r"runs must be \(3, seeds\).*got \(3,\)"),
         (lambda ax: seeds(ax, X, [Y]), ValueError, r"runs must be \(3, seeds\).*got \(1, 3\)"),
-        (lambda ax: level(ax, np.nan, ""), ValueError, "y must be finite"),
-        (lambda ax: heat(ax, X), ValueError, r"values must be .*2 dimensions, got \(3,\)"),
+        (lambda ax: level(ax, np.nan, ""), ValueError, "y must be a number in .*got nan"),
+        (lambda ax: heat(ax, X), ValueError, r"values must be \(rows, columns\), got \(3,\)"),
         (lambda ax: heat(ax, [[np.nan]]), ValueError, "values must be finite"),
-        (lambda ax: heat(ax, [X], limit=0), ValueError, "limit must be above 0, got 0"),
+        (lambda ax: heat(ax, [X], limit=0), ValueError, r"limit must be a number in \(0, .*got 0"),
         (lambda ax: spectrum(ax, np.ones((2, 3))), ValueError, r"W must be square, got \(2, 3\)"),
         (lambda ax: text_strip(ax, "ab", [1.0]), ValueError, r"values must be \(2,\).*got \(1,\)"),
         (
@@ -260,7 +260,7 @@ def test_an_unrolled_network_prints_every_number_and_name(ax, outputs):
             "columns must be an integer of at least 1, got 0",
         ),
         (lambda ax: unrolled(ax, [X], [X]), ValueError, r"states must have T \+ 1 = 2 rows, got 1"),
-        (lambda ax: unrolled(ax, X, [X]), ValueError, r"x must be .*2 dimensions, got \(3,\)"),
+        (lambda ax: unrolled(ax, X, [X]), ValueError, r"x must be \(T, D\), got \(3,\)"),
     ],
 )
 def test_bad_input(ax, draw, error, message):

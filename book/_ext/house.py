@@ -12,6 +12,7 @@ from docutils import nodes
 from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.errors import ExtensionError
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms import SphinxTransform
 
 
@@ -141,6 +142,19 @@ def skip_fields(app, what, name, obj, skip, options):
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def read_folders(app):
+    """Tell autodoc what a folder's `__init__` hands on: the order, and what is said of constants.
+
+    A function carries its docstring with it. The comment over a constant stays in its file, as the
+    order does, and autodoc reads only the file that it documents.
+    """
+    for number, path in enumerate(sorted((Path(app.srcdir) / "rnn_src").glob("*/[!_]*.py")), 1):
+        module = f"rnn_src.{path.parent.name}"
+        folder, file = (ModuleAnalyzer.for_module(m) for m in (module, f"{module}.{path.stem}"))
+        folder.find_attr_docs().update(file.find_attr_docs())
+        folder.tagorder.update({name: 1000 * number + k for name, k in file.tagorder.items()})
+
+
 def deal_out(app, env, docnames):
     """Deal the pages to the parallel workers, those that train most networks first.
 
@@ -164,6 +178,7 @@ def setup(app):
         app.add_js_file(script, loading_method="defer")
     app.add_transform(IndexTerms)
     app.connect("config-inited", create_cache)
+    app.connect("builder-inited", read_folders)
     app.connect("env-before-read-docs", deal_out)
     app.connect("doctree-read", require_texts)
     app.connect("autodoc-skip-member", skip_fields)
