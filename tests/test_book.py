@@ -43,7 +43,8 @@ def cell(source, alt=None, name=None, caption=None):
 def tiny_book(root, *cells):
     """Write a book of one chapter that holds these cells."""
     folders = [f"book/{name}" for name in ("_ext", "_kernel", "_root", "_templates")]
-    for path in ("conf.py", "CITATION.cff", "requirements.txt", *folders):
+    files = ("conf.py", "CITATION.cff", "LICENSE-CODE", "pyproject.toml", "requirements.txt")
+    for path in (*files, *folders):
         copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / path, root / path)

@@ -200,6 +200,19 @@ def test_two_explorables_share_no_id_and_leave_no_figure_open(glued):
     assert glued["one"].still.startswith(b"\x89PNG")
 
 
+def test_in_a_downloaded_chapter_a_quote_only_checks_and_an_explorable_is_shown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "myst_nb", None)  # as if it were not installed
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    quote(lambda a: a < 3, a=2.0)
+    with pytest.raises(AssertionError, match="the claim is false for a = 2"):
+        quote(lambda a: a < 1, a=2.0)
+    assert not shown
+    figure, frame = bend()
+    explorable("bend", figure, "power", [1, 2], frame)
+    assert [*shown[0]._repr_mimebundle_()] == ["text/html", "image/png"] and len(shown) == 1
+
+
 def test_an_explorable_says_what_it_wants(glued):
     figure, frame = bend()
     for values, start in (([1], 0), ([1, 2], 2), ([1, 2], -1)):

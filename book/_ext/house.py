@@ -2,12 +2,10 @@
 
 import functools
 import gc
-import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
 
-import nbformat
 from docutils import nodes
 from jupyter_cache import get_cache
 from sphinx import addnodes
@@ -77,28 +75,6 @@ def require_texts(app, doctree):
             name = figure["names"][0] if figure and figure["names"] else uri
             texts = " and no ".join(missing)
             raise ExtensionError(f"{app.env.docname}: the figure {name} has no {texts}")
-
-
-def offer_notebook(app, pagename, templatename, context, doctree):
-    """Put the executed notebook of a page behind the theme's download button."""
-    source = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
-    if doctree is not None and source.exists() and app.builder.name != "epub":
-        notebook = nbformat.read(source, as_version=4)
-        # MyST-NB writes the outputs of a page that ran, and none where it took them from the cache.
-        cache = get_cache(app.config.nb_execution_cache_path)
-        _, notebook = cache.merge_match_into_notebook(notebook)
-        for number, cell in enumerate(notebook["cells"]):
-            cell["id"] = f"cell-{number}"  # they are random, and builds must be equal
-            if (
-                "outputs" in cell
-            ):  # numbers that cells hand to the prose are no outputs for a reader
-                cell["outputs"] = [
-                    o for o in cell["outputs"] if "scrapbook" not in o.get("metadata", {})
-                ]
-        target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
-        context["ipynb_source"] = f"{pagename}.ipynb"
 
 
 def cite(app, pagename, templatename, context, doctree):
@@ -185,7 +161,6 @@ def setup(app):
     app.connect("html-page-context", cite)
     app.connect("html-page-context", replace_withdrawn_role)
     app.connect("html-page-context", reserve_room)
-    app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
     # This extension numbers chapters after the workers are done, but forgets to say so.
     app.setup_extension("sphinx_multitoc_numbering")
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True

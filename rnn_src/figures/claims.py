@@ -12,7 +12,7 @@ def quote(claim, /, **values):
     """Check what the text says of computed numbers and hand it just these numbers.
 
     ``{glue:text}`` puts them where the text names them. What is checked is what is printed, so that
-    the two cannot drift apart.
+    the two cannot drift apart. Without MyST-NB, as in a downloaded chapter, it only checks.
 
     Parameters
     ----------
@@ -47,8 +47,6 @@ def quote(claim, /, **values):
     ...
     ValueError: claim must depend on loss, but holds for NaN too
     """
-    from myst_nb import glue
-
     if not callable(claim):
         raise TypeError(f"claim must be a function of the values, got {type(claim).__name__}")
     takes = list(inspect.signature(claim).parameters)
@@ -68,6 +66,10 @@ def quote(claim, /, **values):
     for name in values:
         if claim(**values | {name: np.nan}):
             raise ValueError(f"claim must depend on {name}, but holds for NaN too")
+    try:
+        from myst_nb import glue
+    except ModuleNotFoundError:  # in a notebook, the text has its numbers
+        return
     for name, value in values.items():
         kind = int if isinstance(value, numbers.Integral) else float
         glue(name, kind(value), display=False)

@@ -16,7 +16,8 @@ def explorable(name, figure, label, values, frame, start=0):
     """Hand a figure with a slider to the page, where ``{glue:figure}`` puts it.
 
     Every frame is drawn now. The page holds the first one as SVG and, of the others, only the parts
-    that differ, so it needs no network and no plotting library.
+    that differ, so it needs no network and no plotting library. Without MyST-NB, as in a chapter
+    that was downloaded, the figure is displayed at once, and its slider does not move.
 
     Parameters
     ----------
@@ -53,8 +54,6 @@ def explorable(name, figure, label, values, frame, start=0):
     ...
     ValueError: frame must return a sentence, got ''
     """
-    from myst_nb import glue
-
     if len(values) < 2 or not 0 <= start < len(values):
         raise ValueError(f"start must be a place among 2 or more values, got {start} of {values}")
     frame(values[start])
@@ -86,7 +85,14 @@ def explorable(name, figure, label, values, frame, start=0):
         f'<p class="explorable-says">{html.escape(says[start])}</p>'
         f'<script type="application/json">{data}</script></div>'
     )
-    glue(name, _Explorable(page, still.getvalue()), display=False)
+    try:
+        from myst_nb import glue
+    except ModuleNotFoundError:  # in a notebook there is no other place for it
+        from IPython.display import display
+
+        display(_Explorable(page, still.getvalue()))
+    else:
+        glue(name, _Explorable(page, still.getvalue()), display=False)
 
 
 class _Explorable:
