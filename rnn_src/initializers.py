@@ -1,6 +1,7 @@
 """Ways to draw a weight matrix. Each takes ``(rng, rows, columns, scale)`` and returns float64.
 
-To fix the scale, use `functools.partial`: ``recurrent=partial(gaussian, gain=0.5)``.
+To fix the scale, use `functools.partial`: ``recurrent=partial(gaussian, gain=0.5)``. Introduced in
+:ref:`ch-cell`.
 """
 
 import numpy as np
