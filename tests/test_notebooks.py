@@ -248,7 +248,7 @@ Not farther.
 def write_book(root, chapter=CHAPTER):
     tiny_book(root)
     shutil.copytree(ROOT / "rnn_src/figures", root / "rnn_src/figures")
-    shutil.copy(ROOT / "rnn_src/_checks.py", root / "rnn_src")
+    shutil.copy(ROOT / "rnn_src/checks.py", root / "rnn_src")
     code = "def shown(x):\n    '''Show it.'''\n    return x\n"
     (root / "rnn_src/__init__.py").write_text(code)
     (root / "bench/results").mkdir(parents=True)
