@@ -22,6 +22,8 @@ The calls::
     grads, dx, ds0 = backward(cell, params, tape, dstates)
     J = jacobians(cell, params, x)
     history = run(Experiment(cell="rnn", task="adding", length=100))
+
+A cell is a record of `CELLS` or its name, as introduced in :ref:`ch-cell`.
 """
 
 from rnn_src.cells import CELLS

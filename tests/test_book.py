@@ -43,7 +43,8 @@ def cell(source, alt=None, name=None, caption=None):
 def tiny_book(root, *cells):
     """Write a book of one chapter that holds these cells."""
     folders = [f"book/{name}" for name in ("_ext", "_kernel", "_root", "_templates")]
-    for path in ("conf.py", "CITATION.cff", "requirements.txt", *folders):
+    files = ("conf.py", "CITATION.cff", "LICENSE-CODE", "pyproject.toml", "requirements.txt")
+    for path in (*files, *folders):
         copy = shutil.copytree if (ROOT / path).is_dir() else shutil.copy
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / path, root / path)
@@ -285,10 +286,98 @@ def test_every_public_name_is_used_in_a_chapter():
     assert not sorted(n for n in public if not re.search(rf"\b{re.escape(n)}\b", used))
 
 
+def reading_order():
+    """The chapters by their stems, as the contents on the first page have them."""
+    contents = (ROOT / "book/index.md").read_text(encoding="utf-8")
+    lines = [line for kind, _, _, body in fences(contents) if kind == "toctree" for line in body]
+    return [line for line in lines if ROOT / f"book/{line}.md" in CHAPTERS]
+
+
+def prose(text):
+    """The lines of a page that stand in no code, formula or drawing."""
+    inside = ""
+    for line in text.splitlines():
+        fence = FENCE.match(line)
+        if inside or line.startswith(("```", ":::")):
+            inside = "" if line.strip() == inside else inside
+            if fence and not inside and fence["kind"] in {"code-cell", "literalinclude", "math"}:
+                inside = fence["ticks"]
+        else:
+            yield line
+
+
+def explained(text):
+    """The names that a page explains: those in its prose, by link or as code, and shown lines."""
+    code = re.findall(r"`([^`]+)`", "\n".join(prose(text)))
+    shown = [o["pyobject"] for _, _, o, _ in fences(text) if "pyobject" in o]
+    return {name for part in [*code, *shown] for name in re.findall(r"\w+", part)}
+
+
+def imported_names(text):
+    """(module, name) of all that a page imports of the package but what draws and quotes."""
+    for kind, _, _, body in fences(text):
+        for node in ast.walk(ast.parse("\n".join(body))) if kind == "code-cell" else ():
+            if isinstance(node, ast.ImportFrom) and re.match(r"rnn_src(?!\.figures)", node.module):
+                yield from ((node.module, alias.name) for alias in node.names)
+
+
+def too_early(order, texts):
+    """What a chapter imports before any has explained it, unless it links to the one that will.
+
+    A chapter explains a name if it names it in its prose or shows its lines, or if the name's
+    docstring (of a constant: that of its module) says so.
+    """
+    labels = {re.search(r"^\((ch-[\w-]+)\)=", texts[page], re.M)[1]: page for page in order}
+
+    def cited(text):
+        return {labels[label] for label in re.findall(r"\bch-[\w-]+", text) if label in labels}
+
+    explains = {page: explained(texts[page]) for page in order}
+    for page in order:
+        so_far = {*order[: order.index(page) + 1]} | cited("\n".join(prose(texts[page])))
+        for module, name in imported_names(texts[page]):
+            module = importlib.import_module(module)
+            thing = getattr(module, name)
+            said = thing if callable(thing) or isinstance(thing, type(module)) else module
+            where = cited(said.__doc__) | {p for p in order if name in explains[p]}
+            if not where & so_far:
+                yield f"{page} imports {name}, explained in {', '.join(sorted(where)) or 'none'}"
+
+
+def test_a_chapter_imports_only_what_is_introduced():
+    order = reading_order()
+    texts = {page: (ROOT / f"book/{page}.md").read_text(encoding="utf-8") for page in order}
+    assert len(order) == len(CHAPTERS) and [*too_early(order, texts)] == []
+
+
+USES = cell("from rnn_src.theory import mean_field  # of ch-signal")
+
+
+@pytest.mark.parametrize(
+    ("first", "early"),
+    [
+        (USES, True),
+        (USES + "\n```{math}\n`mean_field`\n```\n", True),
+        (USES + "\n{ref}`ch-cell` follows.\n", True),
+        (USES + "\n{ref}`ch-signal` explains it.\n", False),
+        (USES + "\n`mean_field` solves this.\n", False),
+        (USES + "\n{py:func}`rnn_src.theory.mean_field` does.\n", False),
+        (USES + "\n```{literalinclude} /x.py\n:pyobject: mean_field\n```\n", False),
+        (cell("from rnn_src.figures import heat"), False),
+    ],
+)
+def test_an_import_before_its_chapter_is_seen(first, early):
+    texts = {"memory": f"(ch-memory)=\n{first}", "signal": "(ch-signal)=\n"}
+    found = [*too_early(["memory", "signal"], texts)]
+    assert found == ["memory imports mean_field, explained in signal"] * early
+    assert [*too_early(["signal", "memory"], texts)] == []
+
+
 def test_every_module_has_an_api_page():
     api = "".join(p.read_text(encoding="utf-8") for p in (ROOT / "book").rglob("api/*.md"))
     modules = {p.stem for p in (ROOT / "rnn_src").iterdir() if not p.name.startswith("_")}
-    assert not {m for m in modules if f"automodule:: rnn_src.{m}\n" not in api}
+    shown = {m for m in modules if importlib.import_module(f"rnn_src.{m}").__all__}
+    assert not {m for m in shown if f"automodule:: rnn_src.{m}\n" not in api}
 
 
 def test_every_dependency_has_a_reason():
@@ -317,14 +406,14 @@ def test_nothing_names_this_machine_or_an_index():
 
 # --- Who may import whom ---------------------------------------------------------------------
 
-HELPERS = {"_checks", "trees"}  # anyone's
+HELPERS = {"checks", "trees"}  # anyone's
 MAY_IMPORT = {
     "cells": {"cells"},
     "scan": {"cells", "initializers"},
     "initializers": set(),
     "readout": {"initializers"},
     "optimizers": set(),
-    "tasks": set(),
+    "tasks": {"tasks"},
     "regularizers": {"scan", "cells"},
     "training": {
         "tasks",
@@ -338,8 +427,8 @@ MAY_IMPORT = {
     "gradient_flow": {"scan", "cells"},
     "gradcheck": set(),
     "interop": {"scan", "cells"},
-    "theory": set(),
-    "figures": set(),
+    "theory": {"theory"},
+    "figures": {"figures"},
 }
 
 
@@ -364,12 +453,24 @@ def test_module_imports_only_what_it_may(module):
     paths = [*(ROOT / "rnn_src").glob(f"{module}.py"), *(ROOT / "rnn_src").glob(f"{module}/*.py")]
     for path in paths:
         ours, others = imported(ast.parse(path.read_text(encoding="utf-8")))
-        assert ours <= MAY_IMPORT[module] | (
-            HELPERS if module not in {"theory", "figures"} else set()
-        )
+        helpers = {"checks"} if module in {"theory", "figures"} else HELPERS
+        assert ours <= MAY_IMPORT[module] | helpers
         assert "matplotlib" not in others or module == "figures"
         assert not others & {"torch", "keras"}  # interop reads arrays, whoever made them
         assert module != "cells" or others <= {"numpy", "typing", "collections", "functools"}
+
+
+# What others still borrow of `scan`; nothing may join it.
+BORROWED = {"_check_lengths", "_check_params", "_record"}
+
+
+def test_no_private_name_is_imported_from_another_module():
+    found = set()
+    for path in (ROOT / "rnn_src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module.startswith("rnn_src"):
+                found |= {alias.name for alias in node.names if alias.name.startswith("_")}
+    assert found <= BORROWED
 
 
 def test_numerics_never_load_matplotlib():

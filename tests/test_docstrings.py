@@ -5,13 +5,21 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpydoc.docscrape import FunctionDoc
+from sphinx.pycode import ModuleAnalyzer
 
 import rnn_src
 from rnn_src import cells, gradient_flow, readout, regularizers, scan
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "book" / "_ext"))
+import house  # noqa: E402 (of the book: book/_ext/house.py)
 
 MODULES = [
     importlib.import_module(module.name)
@@ -56,6 +64,21 @@ def test_the_sections_of_a_docstring(thing):
 def test_a_module_says_what_it_is_and_lists_its_names(module):
     assert module.__doc__ and sorted(set(module.__all__)) == sorted(module.__all__)
     assert all(hasattr(module, name) for name in module.__all__)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_constant_says_what_it_is_where_its_api_page_looks(module):
+    house.read_folders(SimpleNamespace(srcdir=ROOT))
+    said = ModuleAnalyzer.for_module(module.__name__).find_attr_docs()
+    constants = [name for name in module.__all__ if not callable(getattr(module, name))]
+    assert all("".join(said["", name]) for name in constants)
+
+
+def test_an_api_page_keeps_the_order_of_the_files():
+    house.read_folders(SimpleNamespace(srcdir=ROOT))
+    order = ModuleAnalyzer.for_module("rnn_src.theory").tagorder
+    names = ["copy_baseline", "chrono_decay", "mean_field", "cliff_gradient", "vanishing_bound"]
+    assert sorted(names, key=order.get) == names
 
 
 # --- Shapes ----------------------------------------------------------------------------------

@@ -260,6 +260,22 @@ def test_what_a_result_hangs_on_is_code_and_not_words(house):
     assert code_of(house) != before
 
 
+def test_a_result_hangs_on_the_files_of_a_folder_whose_names_are_handed_on(house):
+    (house / "rnn_src").unlink()
+    folder = house / "rnn_src" / "near"
+    folder.mkdir(parents=True)
+    (house / "rnn_src" / "__init__.py").write_text("")
+    (folder / "__init__.py").write_text("from rnn_src.near.deep import A\n")
+    (folder / "deep.py").write_text("from rnn_src.near.deeper import A\n")
+    grid, digests = house / "experiments" / "toy.py", set()
+    for line in ("from rnn_src.near import A", "from rnn_src import near", "import rnn_src.near"):
+        grid.write_text(f"{line}\n" + TOY)
+        for value in "12":
+            (folder / "deeper.py").write_text(f"A = {value}\n")
+            digests.add(code_of(house))
+    assert len(digests) == 6
+
+
 # --- A cluster -------------------------------------------------------------------------------
 
 CLUSTER = """

@@ -200,6 +200,19 @@ def test_two_explorables_share_no_id_and_leave_no_figure_open(glued):
     assert glued["one"].still.startswith(b"\x89PNG")
 
 
+def test_in_a_downloaded_chapter_a_quote_only_checks_and_an_explorable_is_shown(monkeypatch):
+    monkeypatch.setitem(sys.modules, "myst_nb", None)  # as if it were not installed
+    shown = []
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    quote(lambda a: a < 3, a=2.0)
+    with pytest.raises(AssertionError, match="the claim is false for a = 2"):
+        quote(lambda a: a < 1, a=2.0)
+    assert not shown
+    figure, frame = bend()
+    explorable("bend", figure, "power", [1, 2], frame)
+    assert [*shown[0]._repr_mimebundle_()] == ["text/html", "image/png"] and len(shown) == 1
+
+
 def test_an_explorable_says_what_it_wants(glued):
     figure, frame = bend()
     for values, start in (([1], 0), ([1, 2], 2), ([1, 2], -1)):
@@ -248,10 +261,10 @@ def test_an_unrolled_network_prints_every_number_and_name(ax, outputs):
         (lambda ax: measured(ax, [X], [Y]), ValueError, r"x and y must be one-dimensional"),
         (lambda ax: seeds(ax, X, Y), ValueError, r"runs must be \(3, seeds\).*got \(3,\)"),
         (lambda ax: seeds(ax, X, [Y]), ValueError, r"runs must be \(3, seeds\).*got \(1, 3\)"),
-        (lambda ax: level(ax, np.nan, ""), ValueError, "y must be finite"),
-        (lambda ax: heat(ax, X), ValueError, r"values must be .*2 dimensions, got \(3,\)"),
+        (lambda ax: level(ax, np.nan, ""), ValueError, "y must be a number in .*got nan"),
+        (lambda ax: heat(ax, X), ValueError, r"values must be \(rows, columns\), got \(3,\)"),
         (lambda ax: heat(ax, [[np.nan]]), ValueError, "values must be finite"),
-        (lambda ax: heat(ax, [X], limit=0), ValueError, "limit must be above 0, got 0"),
+        (lambda ax: heat(ax, [X], limit=0), ValueError, r"limit must be a number in \(0, .*got 0"),
         (lambda ax: spectrum(ax, np.ones((2, 3))), ValueError, r"W must be square, got \(2, 3\)"),
         (lambda ax: text_strip(ax, "ab", [1.0]), ValueError, r"values must be \(2,\).*got \(1,\)"),
         (
@@ -260,7 +273,7 @@ def test_an_unrolled_network_prints_every_number_and_name(ax, outputs):
             "columns must be an integer of at least 1, got 0",
         ),
         (lambda ax: unrolled(ax, [X], [X]), ValueError, r"states must have T \+ 1 = 2 rows, got 1"),
-        (lambda ax: unrolled(ax, X, [X]), ValueError, r"x must be .*2 dimensions, got \(3,\)"),
+        (lambda ax: unrolled(ax, X, [X]), ValueError, r"x must be \(T, D\), got \(3,\)"),
     ],
 )
 def test_bad_input(ax, draw, error, message):

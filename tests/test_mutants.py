@@ -76,6 +76,23 @@ def test_a_fault_is_found_by_the_own_tests_by_others_or_not_at_all(tmp_path):
     assert (tmp_path / "rnn_src/m.py").read_text() == source
 
 
+def test_faults_of_a_folder_are_looked_for_by_its_tests_and_figures_are_left_out(
+    monkeypatch, capsys
+):
+    own, rest = mutants.tests_of(ROOT, "rnn_src/theory/gates.py")
+    assert own == ["rnn_src/theory/gates.py", "tests/test_theory.py"]
+    assert "rnn_src/theory/products.py" in rest and not {*own} & {*rest}
+    planted = []
+    monkeypatch.setattr(mutants, "plant", lambda tree, fault, limits: planted.append(fault) or "x")
+    monkeypatch.setattr(mutants, "patience", lambda tree, tests: None)
+    for modules in (["theory"], ["figures", "trees.py"]):
+        monkeypatch.setattr(sys, "argv", ["mutants.py", "--count", "99", "--jobs", "1", *modules])
+        with pytest.raises(SystemExit):
+            mutants.main()
+    folders = {fault.path.rpartition("/")[0] for fault in planted}
+    assert folders == {"rnn_src/theory", "rnn_src"}
+
+
 @pytest.mark.parametrize(("lives", "fails"), [(1, False), (2, True)])
 def test_the_share_is_printed_and_must_be_95_percent(lives, fails, monkeypatch, capsys):
     planted = []

@@ -2,16 +2,15 @@
 
 import functools
 import gc
-import json
 import re
 from pathlib import Path
 from urllib.parse import unquote
 
-import nbformat
 from docutils import nodes
 from jupyter_cache import get_cache
 from sphinx import addnodes
 from sphinx.errors import ExtensionError
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.transforms import SphinxTransform
 
 
@@ -78,28 +77,6 @@ def require_texts(app, doctree):
             raise ExtensionError(f"{app.env.docname}: the figure {name} has no {texts}")
 
 
-def offer_notebook(app, pagename, templatename, context, doctree):
-    """Put the executed notebook of a page behind the theme's download button."""
-    source = Path(app.outdir).parent / "jupyter_execute" / f"{pagename}.ipynb"
-    if doctree is not None and source.exists() and app.builder.name != "epub":
-        notebook = nbformat.read(source, as_version=4)
-        # MyST-NB writes the outputs of a page that ran, and none where it took them from the cache.
-        cache = get_cache(app.config.nb_execution_cache_path)
-        _, notebook = cache.merge_match_into_notebook(notebook)
-        for number, cell in enumerate(notebook["cells"]):
-            cell["id"] = f"cell-{number}"  # they are random, and builds must be equal
-            if (
-                "outputs" in cell
-            ):  # numbers that cells hand to the prose are no outputs for a reader
-                cell["outputs"] = [
-                    o for o in cell["outputs"] if "scrapbook" not in o.get("metadata", {})
-                ]
-        target = Path(app.outdir) / "_sources" / f"{pagename}.ipynb"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(json.dumps(notebook, indent=1), encoding="utf-8")
-        context["ipynb_source"] = f"{pagename}.ipynb"
-
-
 def cite(app, pagename, templatename, context, doctree):
     """Tell the template what to cite on a page that stands on its own: one that runs code."""
     if "kernelspec" in app.env.metadata.get(pagename, {}):
@@ -141,6 +118,19 @@ def skip_fields(app, what, name, obj, skip, options):
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
+def read_folders(app):
+    """Tell autodoc what a folder's `__init__` hands on: the order, and what is said of constants.
+
+    A function carries its docstring with it. The comment over a constant stays in its file, as the
+    order does, and autodoc reads only the file that it documents.
+    """
+    for number, path in enumerate(sorted((Path(app.srcdir) / "rnn_src").glob("*/[!_]*.py")), 1):
+        module = f"rnn_src.{path.parent.name}"
+        folder, file = (ModuleAnalyzer.for_module(m) for m in (module, f"{module}.{path.stem}"))
+        folder.find_attr_docs().update(file.find_attr_docs())
+        folder.tagorder.update({name: 1000 * number + k for name, k in file.tagorder.items()})
+
+
 def deal_out(app, env, docnames):
     """Deal the pages to the parallel workers, those that train most networks first.
 
@@ -164,13 +154,13 @@ def setup(app):
         app.add_js_file(script, loading_method="defer")
     app.add_transform(IndexTerms)
     app.connect("config-inited", create_cache)
+    app.connect("builder-inited", read_folders)
     app.connect("env-before-read-docs", deal_out)
     app.connect("doctree-read", require_texts)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", cite)
     app.connect("html-page-context", replace_withdrawn_role)
     app.connect("html-page-context", reserve_room)
-    app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
     # This extension numbers chapters after the workers are done, but forgets to say so.
     app.setup_extension("sphinx_multitoc_numbering")
     app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True

@@ -1,7 +1,7 @@
 """The cells of the book, one file each, and the registry `CELLS` that names them.
 
 A new cell is one file with a `Cell` record and one line below. The tests run over `CELLS`, so they
-pick it up.
+pick it up. Introduced in :ref:`ch-cell`.
 """
 
 from rnn_src.cells.base import Cell
