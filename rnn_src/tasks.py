@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = [
     "ALPHABET",
@@ -122,7 +122,7 @@ def _checked(batch):
     """The same function of (rng, size), with its arguments looked at first."""
 
     def checked(rng, size):
-        return batch(_checks.generator("rng", rng), _checks.positive_integer("size", size))
+        return batch(checks.generator("rng", rng), checks.positive_integer("size", size))
 
     return checked
 
@@ -163,8 +163,8 @@ def one_hot(indices, size):
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    size = _checks.positive_integer("size", size)
-    return np.eye(size)[_checks.integers("indices", indices, size)]
+    size = checks.positive_integer("size", size)
+    return np.eye(size)[checks.integers("indices", indices, size)]
 
 
 def pad(sequences):
@@ -199,7 +199,7 @@ def pad(sequences):
     >>> indices.T.tolist(), lengths.tolist(), mask.T.tolist()
     ([[5, 6, 7], [8, 0, 0]], [3, 1], [[True, True, True], [True, False, False]])
     """
-    sequences = [_checks.as_array("sequences", sequence) for sequence in sequences]
+    sequences = [checks.as_array("sequences", sequence) for sequence in sequences]
     strange = [s for s in sequences if s.ndim != 1 or not np.issubdtype(s.dtype, np.integer)]
     if not sequences or strange:
         got = f"{str(strange[0].tolist()):.60}" if strange else "none"
@@ -288,7 +288,7 @@ def encode(text):
     >>> encode("a b").tolist()
     [1, 0, 2]
     """
-    _checks.instance("text", text, str)
+    checks.instance("text", text, str)
     strange = sorted(set(text) - set(ALPHABET))
     if strange:
         raise ValueError(f"text must be made of {ALPHABET!r}, got {''.join(strange)!r} in it")
@@ -322,12 +322,12 @@ def decode(indices):
     >>> decode([1, 0, 2])
     'a b'
     """
-    indices = _checks.as_array("indices", indices)
+    indices = checks.as_array("indices", indices)
     if indices.ndim != 1:
         raise ValueError(f"indices must be (N,), got {indices.shape}")
     if indices.size == 0:
         return ""
-    return "".join(ALPHABET[i] for i in _checks.integers("indices", indices, len(ALPHABET)))
+    return "".join(ALPHABET[i] for i in checks.integers("indices", indices, len(ALPHABET)))
 
 
 def _split(stream):
@@ -412,7 +412,7 @@ def sky(length=6):
     >>> list(PLACES.values())[batch.targets[-1, 0]]
     'sea'
     """
-    length = _checks.positive_integer("length", length, least=6)
+    length = checks.positive_integer("length", length, least=6)
     vocabulary = sky_vocabulary()
     nouns, fillers = len(PLACES), np.array([vocabulary.index(word) for word in _FILLERS])
     the, unlike, are, into = (vocabulary.index(word) for word in ("the", "unlike", "are", "in"))
@@ -461,7 +461,7 @@ def arrow(length=20):
     >>> batch.x.shape
     (12, 2, 32)
     """
-    length = _checks.positive_integer("length", length, least=2)
+    length = checks.positive_integer("length", length, least=2)
     train, test = _split(encode(manual_text()))
     _check_room(test, length)
 
@@ -480,7 +480,7 @@ def arrow(length=20):
 
 def _next_token(name, stream, size, length):
     """Read a stream token by token and predict the next one, at every step."""
-    length = _checks.positive_integer("length", length)
+    length = checks.positive_integer("length", length)
     train, test = _split(stream)
     _check_room(test, length)
 
@@ -561,7 +561,7 @@ def words(length=20, vocabulary=200):
     >>> words(length=10, vocabulary=50).output_size
     51
     """
-    vocabulary = _checks.positive_integer("vocabulary", vocabulary)
+    vocabulary = checks.positive_integer("vocabulary", vocabulary)
     found = re.findall("[a-z]+", manual_text())
     names, counts = np.unique(found, return_counts=True)
     known = names[np.argsort(-counts, kind="stable")[:vocabulary]]
@@ -677,7 +677,7 @@ def adding(length=100):
     >>> adding(length=50).test.targets.shape
     (50, 1000, 1)
     """
-    length = _checks.positive_integer("length", length, least=2)
+    length = checks.positive_integer("length", length, least=2)
 
     def batch(rng, size):
         x = np.zeros((length, size, 2))
@@ -723,7 +723,7 @@ def copying(length=100):
     >>> task.test.x.shape[0], round(task.baseline, 4)
     (120, 0.1733)
     """
-    length = _checks.positive_integer("length", length)
+    length = checks.positive_integer("length", length)
     blank, delimiter, steps = 8, 9, length + 20
 
     def batch(rng, size):
@@ -770,7 +770,7 @@ def temporal_order(length=50):
     >>> "".join("ABcdef"[k] for k in batch.x[:, 0].argmax(axis=-1)), int(batch.targets[-1, 0])
     ('feeAdccccfBfeefeeeef', 2)
     """
-    length = _checks.positive_integer("length", length, least=10)
+    length = checks.positive_integer("length", length, least=10)
     tenth = length // 10
 
     def batch(rng, size):
