@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.trees import tree_leaves, tree_map
 
 __all__ = [
@@ -91,7 +91,7 @@ def finite_difference(function, variables, direction, step=_STEP):
     >>> round(finite_difference(lambda v: v["w"] ** 3, {"w": 2.0}, {"w": 1.0}), 6)
     12.0
     """
-    step = _checks.number("step", step, 0, low_open=True, high_open=True)
+    step = checks.number("step", step, 0, low_open=True, high_open=True)
     ahead = function(tree_map(lambda v, d: v + step * d, variables, direction))
     behind = function(tree_map(lambda v, d: v - step * d, variables, direction))
     return float(ahead - behind) / (2 * step)
@@ -129,7 +129,7 @@ def complex_step(function, variables, direction, step=1e-30):
     >>> complex_step(lambda v: v["w"] ** 3, {"w": 2.0}, {"w": 1.0})
     12.0
     """
-    step = _checks.number("step", step, 0, low_open=True, high_open=True)
+    step = checks.number("step", step, 0, low_open=True, high_open=True)
     moved = tree_map(lambda v, d: v + 1j * step * np.asarray(d), variables, direction)
     return float(np.imag(function(moved)) / step)
 
@@ -203,10 +203,10 @@ def check_gradients(
     >>> report.worst < 1e-14
     True
     """
-    measure = _checks.choice("method", method, _METHODS)
-    _checks.generator("rng", rng)
-    tolerance = _checks.number("tolerance", tolerance, 0, 1, low_open=True, high_open=True)
-    directions = _checks.positive_integer("directions", directions)
+    measure = checks.choice("method", method, _METHODS)
+    checks.generator("rng", rng)
+    tolerance = checks.number("tolerance", tolerance, 0, 1, low_open=True, high_open=True)
+    directions = checks.positive_integer("directions", directions)
     leaves, claims = tree_leaves(variables), dict(tree_leaves(grads))
     names = [name for name, _ in leaves]
     if not names or sorted(names) != sorted(claims):
@@ -216,7 +216,7 @@ def check_gradients(
     if method == "finite_difference":
         size = abs(float(function(variables)))
         if magnitude is not None:
-            size = max(size, _checks.number("magnitude", magnitude, 0, high_open=True))
+            size = max(size, checks.number("magnitude", magnitude, 0, high_open=True))
         # four roundings of each of the two losses, half of an epsilon each
         rounding = 2 * np.finfo(float).eps * size / _STEP
     errors = {}

@@ -9,7 +9,7 @@ import itertools
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.scan import _check_lengths, backward, forward, jacobians
 from rnn_src.trees import tree_map
 
@@ -92,7 +92,7 @@ def singular_values_by_lag(J, lengths=None):
     >>> singular_values_by_lag(J)[-1]
     array([[8.   , 0.125]])
     """
-    J = _checks.array("J", J, ("T", "B", "S", "S"))
+    J = checks.array("J", J, ("T", "B", "S", "S"))
     T, B, S, columns = J.shape
     if columns != S:
         raise ValueError(f"J must be (T, B, S, S), got {J.shape}")
@@ -154,14 +154,14 @@ def lyapunov_exponents(J, count=None):
     frame, total, T = None, 0.0, 0
     for T, step in enumerate(J, start=1):  # noqa: B007 (T is used after the loop)
         if frame is None:
-            step = _checks.array("J[0]", step, ("B", "S", "S"))
+            step = checks.array("J[0]", step, ("B", "S", "S"))
             B, S, _ = step.shape
-            count = S if count is None else _checks.positive_integer("count", count)
+            count = S if count is None else checks.positive_integer("count", count)
             if count > S:
                 raise ValueError(f"count must be at most S = {S}, got {count}")
             # a frame along the axes could lie in a direction that the network never leaves
             frame = np.linalg.qr(np.random.default_rng(0).standard_normal((S, S)))[0][:, :count]
-        step = _checks.array(f"J[{T - 1}]", step, (("B", B), ("S", S), ("S", S)))
+        step = checks.array(f"J[{T - 1}]", step, (("B", B), ("S", S), ("S", S)))
         frame, R = np.linalg.qr(step @ frame)
         with np.errstate(divide="ignore"):
             total = total + np.log(np.abs(np.diagonal(R, axis1=-2, axis2=-1)))
@@ -227,7 +227,7 @@ def gradient_by_lag(cell, params, x, dstates, s0=None, lengths=None):
     J = jacobians(cell, params, x, s0, lengths)
     states, tape = forward(cell, params, x, s0, lengths)
     T, B, S = len(J), *states.shape[1:]
-    blame = _checks.array("dstates", dstates, (("T", T), ("B", B), ("S", S)), states.dtype)
+    blame = checks.array("dstates", dstates, (("T", T), ("B", B), ("S", S)), states.dtype)
     if tape.lengths is not None:
         # a loss on a state that is carried over is one on the last state of its sequence
         blame = blame.copy()
@@ -294,11 +294,11 @@ def loss_surface(cell, params, x, loss, along, across, us, vs, s0=None):
     >>> surface.shape, bool(np.isclose(surface[1, 1], surface[0, 0]))
     ((3, 2), True)
     """
-    _checks.function("loss", loss)
+    checks.function("loss", loss)
     for name, direction in (("along", along), ("across", across)):
-        _checks.instance(name, direction, type(params))
-    us = _checks.array("us", np.asarray(us, dtype=float), ("N",))
-    vs = _checks.array("vs", np.asarray(vs, dtype=float), ("M",))
+        checks.instance(name, direction, type(params))
+    us = checks.array("us", np.asarray(us, dtype=float), ("N",))
+    vs = checks.array("vs", np.asarray(vs, dtype=float), ("M",))
     surface = np.empty((len(vs), len(us)))
     # as Python's floats the distances leave float32 parameters in float32
     for (i, v), (j, u) in itertools.product(enumerate(vs.tolist()), enumerate(us.tolist())):

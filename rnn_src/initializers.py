@@ -5,7 +5,7 @@ To fix the scale, use `functools.partial`: ``recurrent=partial(gaussian, gain=0.
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = [
     "INITIALIZERS",
@@ -19,8 +19,8 @@ __all__ = [
 
 
 def _sizes(rng, rows, columns):
-    rng = _checks.generator("rng", rng)
-    return rng, _checks.positive_integer("rows", rows), _checks.positive_integer("columns", columns)
+    rng = checks.generator("rng", rng)
+    return rng, checks.positive_integer("rows", rows), checks.positive_integer("columns", columns)
 
 
 def gaussian(rng, rows, columns, gain=1.0):
@@ -62,7 +62,7 @@ def gaussian(rng, rows, columns, gain=1.0):
     0.25
     """
     rng, rows, columns = _sizes(rng, rows, columns)
-    gain = _checks.number("gain", gain, 0, high_open=True)
+    gain = checks.number("gain", gain, 0, high_open=True)
     return gain / np.sqrt(columns) * rng.standard_normal((rows, columns))
 
 
@@ -105,7 +105,7 @@ def orthogonal(rng, rows, columns, gain=1.0):
     True
     """
     rng, rows, columns = _sizes(rng, rows, columns)
-    gain = _checks.number("gain", gain, 0, high_open=True)
+    gain = checks.number("gain", gain, 0, high_open=True)
     tall = rng.standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
@@ -147,7 +147,7 @@ def identity(rng, rows, columns, gain=1.0):
            [0. , 0.9]])
     """
     rng, rows, columns = _sizes(rng, rows, columns)
-    return _checks.number("gain", gain, 0, high_open=True) * np.eye(rows, columns)
+    return checks.number("gain", gain, 0, high_open=True) * np.eye(rows, columns)
 
 
 def spectral_radius(rng, rows, columns, rho=1.0):
@@ -188,7 +188,7 @@ def spectral_radius(rng, rows, columns, rho=1.0):
     if rows != columns:
         raise ValueError(f"columns must equal rows for a spectral radius, got {rows} x {columns}")
     W = rng.standard_normal((rows, columns))
-    return _checks.number("rho", rho, 0, high_open=True) / np.abs(np.linalg.eigvals(W)).max() * W
+    return checks.number("rho", rho, 0, high_open=True) / np.abs(np.linalg.eigvals(W)).max() * W
 
 
 def _gated(params):
@@ -237,7 +237,7 @@ def forget_bias(params, value):
     """
     H, _ = _gated(params)
     b = params.b.copy()
-    b[H : 2 * H] = _checks.number("value", value, low_open=True, high_open=True)
+    b[H : 2 * H] = checks.number("value", value, low_open=True, high_open=True)
     return params._replace(b=b)
 
 
@@ -282,8 +282,8 @@ def chrono(params, rng, longest):
     (True, [0.0, 0.0])
     """
     H, gates = _gated(params)
-    _checks.generator("rng", rng)
-    longest = _checks.number("longest", longest, 2, low_open=True, high_open=True)
+    checks.generator("rng", rng)
+    longest = checks.number("longest", longest, 2, low_open=True, high_open=True)
     b = params.b.copy()
     b[H : 2 * H] = np.log(rng.uniform(1, longest - 1, H))
     if gates == 4:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.cells import Cell
 from rnn_src.scan import _check_params, _record
 
@@ -78,7 +78,7 @@ def from_pytorch(cell, state_dict, prefix=""):
     array([1.5 , 1.25])
     """
     cell = _known(cell)
-    _checks.instance("prefix", prefix, str)
+    checks.instance("prefix", prefix, str)
     layout = {prefix + name: shape for name, shape in PYTORCH.items()}
     given = _entries("state_dict", state_dict, layout, prefix)
     return _join(cell, *_fitting("state_dict", given, layout, cell))
@@ -220,7 +220,7 @@ def to_keras(cell, params):
 
 
 def _known(cell):
-    _checks.choice("cell", cell.name if isinstance(cell, Cell) else cell, KERAS_ORDER)
+    checks.choice("cell", cell.name if isinstance(cell, Cell) else cell, KERAS_ORDER)
     return _record(cell)
 
 
@@ -269,7 +269,7 @@ def _entries(argument, given, names, prefix=""):
     for name in found:
         label, value = f"{argument}[{name!r}]", given[name]
         try:
-            array = _checks.as_array(label, value)
+            array = checks.as_array(label, value)
         except (TypeError, RuntimeError) as error:  # tensors on a GPU or with a gradient say why
             if "bfloat16" in str(error).lower():
                 raise TypeError(
@@ -278,9 +278,9 @@ def _entries(argument, given, names, prefix=""):
                 ) from None
             kind = type(value).__name__
             raise TypeError(f"{label} must be an array, got {kind}: {error}") from None
-        arrays[name] = _checks.array(label, array, ("...",))
+        arrays[name] = checks.array(label, array, ("...",))
         first = next(iter(arrays))
-        dtype = _checks.float_dtype(label, array.dtype.name)
+        dtype = checks.float_dtype(label, array.dtype.name)
         if dtype != arrays[first].dtype:
             raise ValueError(f"{label} must be {arrays[first].dtype} like {first!r}, got {dtype}")
     return arrays
@@ -321,14 +321,14 @@ def _fitting(argument, arrays, layout, cell):
                 f"{label(name)} must be a bias alone, got {array.shape}: two in one row are those "
                 "of ONNX or CuDNN, whose gates or matrices are laid out in another way too"
             )
-    W = _checks.array(label(recurrent), arrays[recurrent], layout[recurrent])
+    W = checks.array(label(recurrent), arrays[recurrent], layout[recurrent])
     H = W.shape[layout[recurrent].index("H")]
     sizes = {"H": ("H", H), "G*H": ("G*H", cell.gates * H)}
     fitting = []
     for name in layout:
         if name in arrays:
             shape = [sizes.get(size, size) for size in layout[name]]
-            fitting.append(_checks.array(label(name), arrays[name], shape))
+            fitting.append(checks.array(label(name), arrays[name], shape))
     return fitting
 
 
@@ -345,7 +345,7 @@ def _join(cell, U, W, *biases):
 def _split(cell, params):
     """The reverse of `_join`: U, W, the input's bias and the recurrent one, copied."""
     _, H = _check_params(cell, params)
-    _checks.float_dtype("params.U", params.U.dtype.name)
+    checks.float_dtype("params.U", params.U.dtype.name)
     recurrent_b = np.zeros_like(params.b)
     if cell.extra:
         recurrent_b[-H:] = params.b_n

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.trees import tree_map, tree_norm
 
 __all__ = [
@@ -52,11 +52,11 @@ class Optimizer(NamedTuple):
 
 
 def _rate(learning_rate):
-    return _checks.number("learning_rate", learning_rate, 0, low_open=True, high_open=True)
+    return checks.number("learning_rate", learning_rate, 0, low_open=True, high_open=True)
 
 
 def _decay(name, value):
-    return _checks.number(name, value, 0, 1, high_open=True)
+    return checks.number(name, value, 0, 1, high_open=True)
 
 
 def sgd(learning_rate):
@@ -169,7 +169,7 @@ def rmsprop(learning_rate, decay=0.9, epsilon=1e-8):
     array([0.8])
     """
     lr, decay = _rate(learning_rate), _decay("decay", decay)
-    epsilon = _checks.number("epsilon", epsilon, 0, low_open=True)
+    epsilon = checks.number("epsilon", epsilon, 0, low_open=True)
 
     def update(grads, square, params):
         square = tree_map(lambda s, g: decay * s + (1 - decay) * g * g, square, grads)
@@ -215,7 +215,7 @@ def adam(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
     array([0.9])
     """
     lr, beta1, beta2 = _rate(learning_rate), _decay("beta1", beta1), _decay("beta2", beta2)
-    epsilon = _checks.number("epsilon", epsilon, 0, low_open=True)
+    epsilon = checks.number("epsilon", epsilon, 0, low_open=True)
 
     def update(grads, state, params):
         k, mean, square = state[0] + 1, state[1], state[2]
@@ -273,10 +273,10 @@ def clip_by_norm(grads, max_norm):
     >>> clip_by_norm({"w": np.array([3.0, 4.0])}, 1.0)
     ({'w': array([0.6, 0.8])}, 5.0)
     """
-    max_norm = _checks.number("max_norm", max_norm, 0, low_open=True)
+    max_norm = checks.number("max_norm", max_norm, 0, low_open=True)
     norm = tree_norm(grads)
     if not np.isfinite(norm):
-        raise _checks.NotFinite(f"grads must have a finite norm, got {norm}")
+        raise checks.NotFinite(f"grads must have a finite norm, got {norm}")
     if not norm > max_norm:
         return grads, norm
     scale = max_norm / norm
@@ -312,5 +312,5 @@ def clip_by_value(grads, limit):
     >>> clip_by_value({"w": np.array([3.0, 0.5])}, 1.0)
     {'w': array([1. , 0.5])}
     """
-    limit = _checks.number("limit", limit, 0, low_open=True)
+    limit = checks.number("limit", limit, 0, low_open=True)
     return tree_map(lambda g: np.clip(g, -limit, limit), grads)

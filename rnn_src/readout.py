@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.initializers import gaussian
 
 __all__ = [
@@ -82,19 +82,19 @@ def init_readout(hidden_size, output_size, rng, dtype=np.float64, weights=gaussi
     >>> init_readout(4, 3, np.random.default_rng(0)).V.shape
     (3, 4)
     """
-    H = _checks.positive_integer("hidden_size", hidden_size)
-    size = _checks.positive_integer("output_size", output_size)
-    _checks.generator("rng", rng)
-    dtype = _checks.float_dtype("dtype", dtype)
-    _checks.function("weights", weights)
-    V = _checks.array("what weights returns", weights(rng, size, H), (size, H))
+    H = checks.positive_integer("hidden_size", hidden_size)
+    size = checks.positive_integer("output_size", output_size)
+    checks.generator("rng", rng)
+    dtype = checks.float_dtype("dtype", dtype)
+    checks.function("weights", weights)
+    V = checks.array("what weights returns", weights(rng, size, H), (size, H))
     return Readout(V.astype(dtype), np.zeros(size, dtype))
 
 
 def _check_readout(params):
-    _checks.instance("params", params, Readout)
-    V = _checks.array("params.V", params.V, ("O", "H"))
-    c = _checks.array("params.c", params.c, (("O", len(V)),))
+    checks.instance("params", params, Readout)
+    V = checks.array("params.V", params.V, ("O", "H"))
+    c = checks.array("params.c", params.c, (("O", len(V)),))
     if c.dtype != V.dtype:
         raise ValueError(f"params.c must be {V.dtype} like params.V, got {c.dtype}")
     return V
@@ -133,7 +133,7 @@ def readout(params, h):
     array([11.5])
     """
     V = _check_readout(params)
-    h = _checks.array("h", h, ("...", ("H", V.shape[1])), V.dtype)
+    h = checks.array("h", h, ("...", ("H", V.shape[1])), V.dtype)
     return h @ V.T + params.c
 
 
@@ -175,8 +175,8 @@ def readout_backward(params, h, do):
     (array([[30., 40.]]), array([10., 20.]))
     """
     V = _check_readout(params)
-    h = _checks.array("h", h, ("...", ("H", V.shape[1])), V.dtype)
-    do = _checks.array("do", do, (*h.shape[:-1], ("O", len(V))), V.dtype)
+    h = checks.array("h", h, ("...", ("H", V.shape[1])), V.dtype)
+    do = checks.array("do", do, (*h.shape[:-1], ("O", len(V))), V.dtype)
     flat = do.reshape(-1, len(V))
     return Readout(flat.T @ h.reshape(-1, V.shape[1]), flat.sum(axis=0)), do @ V
 
@@ -209,7 +209,7 @@ def softmax(o):
     >>> softmax(np.array([1000.0, 1000.0]))
     array([0.5, 0.5])
     """
-    o = _checks.array("o", o, ("...", "O"))
+    o = checks.array("o", o, ("...", "O"))
     e = np.exp(o - o.real.max(axis=-1, keepdims=True))
     return e / e.sum(axis=-1, keepdims=True)
 
@@ -218,7 +218,7 @@ def _weights(mask, shape, dtype):
     """1 / (real tokens) at each real token and 0 at the padding."""
     if mask is None:
         return np.full(shape, 1 / np.prod(shape), dtype)
-    mask = _checks.as_array("mask", mask)
+    mask = checks.as_array("mask", mask)
     if mask.shape != shape or mask.dtype != bool:
         raise ValueError(f"mask must be bool of shape {shape}, got {mask.dtype} of {mask.shape}")
     if not mask.any():
@@ -261,8 +261,8 @@ def softmax_cross_entropy(o, targets, mask=None):
     >>> round(loss, 4), do
     (1.3863, array([[ 0.25,  0.25, -0.75,  0.25]]))
     """
-    o = _checks.array("o", o, ("...", "O"))
-    targets = _checks.as_array("targets", targets)
+    o = checks.array("o", o, ("...", "O"))
+    targets = checks.as_array("targets", targets)
     if targets.shape != o.shape[:-1] or not np.issubdtype(targets.dtype, np.integer):
         raise ValueError(
             f"targets must be integers of shape {o.shape[:-1]}, "
@@ -270,7 +270,7 @@ def softmax_cross_entropy(o, targets, mask=None):
         )
     weights = _weights(mask, targets.shape, o.dtype)
     real = weights != 0
-    _checks.integers("targets", targets[real], o.shape[-1])
+    checks.integers("targets", targets[real], o.shape[-1])
     index = np.where(real, targets, 0)[..., None]
     shifted = o - o.real.max(axis=-1, keepdims=True)
     do = np.exp(shifted)
@@ -316,8 +316,8 @@ def mean_squared_error(o, targets, mask=None):
     >>> loss, do
     (4.0, array([[4.]]))
     """
-    o = _checks.array("o", o, ("...", "O"))
-    targets = _checks.array("targets", targets, o.shape, o.dtype, like=" like o")
+    o = checks.array("o", o, ("...", "O"))
+    targets = checks.array("targets", targets, o.shape, o.dtype, like=" like o")
     weights = (_weights(mask, o.shape[:-1], o.dtype) / o.shape[-1])[..., None]
     error = o - targets
     return np.sum(weights * error * error)[()].item(), (2 * weights * error).astype(o.dtype)

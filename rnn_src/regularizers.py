@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.cells import Cell
 from rnn_src.scan import Tape
 
@@ -64,14 +64,14 @@ def omega(cell, params, tape, totals):
     True
     """
     name = cell.name if isinstance(cell, Cell) else cell
-    _checks.choice("cell", name, SLOPES)
-    if _checks.instance("tape", tape, Tape).cell != name:
+    checks.choice("cell", name, SLOPES)
+    if checks.instance("tape", tape, Tape).cell != name:
         raise ValueError(f"tape must be of cell {name!r}, got one of {tape.cell!r}")
     if tape.lengths is not None:
         raise ValueError(f"tape must be without lengths, got {len(tape.lengths)} of them")
     h = tape.states[1:]
     shape = tuple(zip(("T", "B", "H"), h.shape))
-    delta = _checks.array("totals", totals, shape, h.dtype)
+    delta = checks.array("totals", totals, shape, h.dtype)
 
     da = SLOPES[name](h) * delta
     back = da @ params.W

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.cells import CELLS, Cell
 from rnn_src.initializers import gaussian, orthogonal
 
@@ -68,7 +68,7 @@ class Tape(NamedTuple):
 
 
 def _record(cell):
-    return cell if isinstance(cell, Cell) else _checks.choice("cell", cell, CELLS)
+    return cell if isinstance(cell, Cell) else checks.choice("cell", cell, CELLS)
 
 
 def _shapes(cell, D, H):
@@ -125,19 +125,17 @@ def init(
     ((4, 4), (4, 3), (4,))
     """
     cell = _record(cell)
-    D = _checks.positive_integer("input_size", input_size)
-    H = _checks.positive_integer("hidden_size", hidden_size)
-    _checks.generator("rng", rng)
-    dtype = _checks.float_dtype("dtype", dtype)
-    _checks.function("recurrent", recurrent)
-    _checks.function("input_weights", input_weights)
+    D = checks.positive_integer("input_size", input_size)
+    H = checks.positive_integer("hidden_size", hidden_size)
+    checks.generator("rng", rng)
+    dtype = checks.float_dtype("dtype", dtype)
+    checks.function("recurrent", recurrent)
+    checks.function("input_weights", input_weights)
     drawn = {name: np.zeros(shape, dtype) for name, shape in _shapes(cell, D, H).items()}
     for g in range(cell.gates):
         block, returns = slice(g * H, (g + 1) * H), "what {} returns".format
-        drawn["W"][block] = _checks.array(returns("recurrent"), recurrent(rng, H, H), (H, H))
-        drawn["U"][block] = _checks.array(
-            returns("input_weights"), input_weights(rng, H, D), (H, D)
-        )
+        drawn["W"][block] = checks.array(returns("recurrent"), recurrent(rng, H, H), (H, H))
+        drawn["U"][block] = checks.array(returns("input_weights"), input_weights(rng, H, D), (H, D))
     return cell.params(**{name: drawn[name] for name in cell.params._fields})
 
 
@@ -148,13 +146,13 @@ def _check_params(cell, params):
             f"params must be {cell.params.__name__} for cell {cell.name!r}, "
             f"got {type(params).__name__}"
         )
-    U = _checks.array("params.U", params.U, ("G*H", "D"))
+    U = checks.array("params.U", params.U, ("G*H", "D"))
     rows, D = U.shape
     if rows % cell.gates:
         raise ValueError(f"params.U must have a multiple of {cell.gates} rows, got {rows}")
     for name, shape in _shapes(cell, D, rows // cell.gates).items():
         if name in cell.params._fields:
-            leaf = _checks.array(f"params.{name}", getattr(params, name), shape)
+            leaf = checks.array(f"params.{name}", getattr(params, name), shape)
             if leaf.dtype != U.dtype:
                 raise ValueError(f"params.{name} must be {U.dtype} like params.U, got {leaf.dtype}")
     return D, rows // cell.gates
@@ -164,7 +162,7 @@ def _check_lengths(lengths, T, B):
     """Whole numbers in 1..T, one a sequence; None when every sequence fills the batch."""
     if lengths is None:
         return None
-    lengths = _checks.as_array("lengths", lengths)
+    lengths = checks.as_array("lengths", lengths)
     fits = lengths.shape == (B,) and np.issubdtype(lengths.dtype, np.integer)
     if not fits or lengths.min() < 1 or lengths.max() > T:
         raise ValueError(
@@ -218,13 +216,13 @@ def forward(cell, params, x, s0=None, lengths=None):
     cell = _record(cell)
     D, H = _check_params(cell, params)
     dtype = params.U.dtype
-    x = _checks.array("x", x, ("T", "B", ("D", D)), dtype)
+    x = checks.array("x", x, ("T", "B", ("D", D)), dtype)
     T, B, _ = x.shape
     S = cell.parts * H
     lengths = _check_lengths(lengths, T, B)
 
     states = np.empty((T + 1, B, S), dtype)
-    states[0] = 0 if s0 is None else _checks.array("s0", s0, (("B", B), ("S", S)), dtype)
+    states[0] = 0 if s0 is None else checks.array("s0", s0, (("B", B), ("S", S)), dtype)
     parts = _blocks(states, cell.parts)
     kept = np.empty((T, cell.keeps, B, H), dtype)
     W, Ub = _by_gate(cell, params.W), _by_gate(cell, np.column_stack([params.U, params.b]))
@@ -335,7 +333,7 @@ def backward(cell, params, tape, dstates, window=None, totals=None):
     """
     cell = _record(cell)
     D, H = _check_params(cell, params)
-    made_by, x, states, _, lengths = _checks.instance("tape", tape, Tape)
+    made_by, x, states, _, lengths = checks.instance("tape", tape, Tape)
     if made_by != cell.name:
         raise ValueError(f"tape must be of cell {cell.name!r}, got one of {made_by!r}")
     (T, B, _), S = x.shape, cell.parts * H
@@ -344,9 +342,9 @@ def backward(cell, params, tape, dstates, window=None, totals=None):
             f"tape must be of these params, {params.U.dtype} with D = {D} and S = {S}, "
             f"got {states.dtype} with {x.shape[2]} and {states.shape[2]}"
         )
-    dstates = _checks.array("dstates", dstates, (("T", T), ("B", B), ("S", S)), states.dtype)
+    dstates = checks.array("dstates", dstates, (("T", T), ("B", B), ("S", S)), states.dtype)
     if window is not None:
-        window = _checks.positive_integer("window", window)
+        window = checks.positive_integer("window", window)
 
     # ds[:, k] comes from the loss k steps later; without a window there is one slice for all.
     truncated = window is not None and window < T

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.cells import CELLS
 from rnn_src.initializers import INITIALIZERS, chrono, forget_bias
 from rnn_src.optimizers import OPTIMIZERS, clip_by_norm, clip_by_value
@@ -145,24 +145,24 @@ class Experiment:
             ("optimizer", OPTIMIZERS),
             ("recurrent", INITIALIZERS),
         ):
-            _checks.choice(name, getattr(self, name), options)
+            checks.choice(name, getattr(self, name), options)
         for name in ("hidden_size", "updates", "batch_size"):
-            _checks.positive_integer(name, getattr(self, name))
+            checks.positive_integer(name, getattr(self, name))
         for name in ("length", "window", "evaluate_every"):
             if getattr(self, name) is not None:
-                _checks.positive_integer(name, getattr(self, name))
+                checks.positive_integer(name, getattr(self, name))
         for name in ("clip_norm", "clip_value"):
             if getattr(self, name) is not None:
-                _checks.number(name, getattr(self, name), 0, low_open=True)
-        _checks.number("learning_rate", self.learning_rate, 0, low_open=True, high_open=True)
-        _checks.number("gain", self.gain, 0, high_open=True)
+                checks.number(name, getattr(self, name), 0, low_open=True)
+        checks.number("learning_rate", self.learning_rate, 0, low_open=True, high_open=True)
+        checks.number("gain", self.gain, 0, high_open=True)
         if self.forget_bias is not None:
-            _checks.number("forget_bias", self.forget_bias, low_open=True, high_open=True)
+            checks.number("forget_bias", self.forget_bias, low_open=True, high_open=True)
         if self.chrono is not None:
-            _checks.number("chrono", self.chrono, 2, low_open=True, high_open=True)
+            checks.number("chrono", self.chrono, 2, low_open=True, high_open=True)
         if None not in (self.forget_bias, self.chrono):
             raise ValueError(f"chrono must be None with a forget_bias, got {self.chrono}")
-        _checks.number("omega", self.omega, 0, high_open=True)
+        checks.number("omega", self.omega, 0, high_open=True)
         for name, wanted, cells in (
             ("forget_bias", self.forget_bias is not None, ("gru", "lstm")),
             ("chrono", self.chrono is not None, ("gru", "lstm")),
@@ -171,11 +171,11 @@ class Experiment:
             if wanted and self.cell not in cells:
                 raise ValueError(f"{name} is for {', '.join(cells)}, got the cell {self.cell!r}")
         if self.until is not None:
-            _checks.number("until", self.until, 0, 1, low_open=True)
+            checks.number("until", self.until, 0, 1, low_open=True)
         if self.until_loss is not None:
-            _checks.number("until_loss", self.until_loss, 0, high_open=True)
-        _checks.positive_integer("seed", self.seed, least=0)
-        _checks.float_dtype("dtype", self.dtype)
+            checks.number("until_loss", self.until_loss, 0, high_open=True)
+        checks.positive_integer("seed", self.seed, least=0)
+        checks.float_dtype("dtype", self.dtype)
 
 
 class History(NamedTuple):
@@ -260,7 +260,7 @@ def new_model(experiment):
     >>> new_model(Experiment(task="adding", hidden_size=4)).cell.W.shape
     (4, 4)
     """
-    _checks.instance("experiment", experiment, Experiment)
+    checks.instance("experiment", experiment, Experiment)
     e, task = experiment, _task(experiment.task, experiment.length)
     rng = np.random.default_rng([e.seed, 0])
 
@@ -278,7 +278,7 @@ def new_model(experiment):
 
 def _check_batch(batch):
     """A batch whose mask asks for something and whose targets are laid out like its mask."""
-    T_B = np.shape(_checks.instance("batch", batch, Batch).x)[:2]
+    T_B = np.shape(checks.instance("batch", batch, Batch).x)[:2]
     mask = np.asarray(batch.mask)
     if mask.dtype != bool or mask.shape != T_B or not mask.any():
         raise ValueError(
@@ -292,8 +292,8 @@ def _check_batch(batch):
 
 def _outputs(cell, model, batch):
     """Run the cell and read the steps under the mask: (states, tape, hidden (N, H), o (N, O))."""
-    _checks.instance("model", model, Model)
-    _checks.instance("model.readout", model.readout, Readout)
+    checks.instance("model", model, Model)
+    checks.instance("model.readout", model.readout, Readout)
     H = model.readout.V.shape[1]
     states, tape = forward(cell, model.cell, batch.x.astype(model.readout.V.dtype, copy=False))
     hidden = states[1:, :, :H][batch.mask]
@@ -353,7 +353,7 @@ def loss_and_gradients(cell, model, batch, loss="cross_entropy", window=None, om
     >>> grads.cell.W.shape
     (4, 4)
     """
-    _checks.choice("loss", loss, LOSSES)
+    checks.choice("loss", loss, LOSSES)
     batch = _check_batch(batch)
     states, tape, hidden, o = _outputs(cell, model, batch)
     value, do = _score(loss, o, batch)
@@ -407,7 +407,7 @@ def evaluate(cell, model, batch, loss="cross_entropy"):
     >>> 0 <= accuracy <= 1
     True
     """
-    _checks.choice("loss", loss, LOSSES)
+    checks.choice("loss", loss, LOSSES)
     batch = _check_batch(batch)
     _, _, _, o = _outputs(cell, model, batch)
     value, _ = _score(loss, o, batch)
@@ -517,7 +517,7 @@ def _finite(model):
 
 def _start(start, model):
     """The start that was given, if its leaves are like those of the model."""
-    leaves = tree_leaves(_checks.instance("start", start, Model), "start")
+    leaves = tree_leaves(checks.instance("start", start, Model), "start")
     for (name, given), (_, wanted) in zip(leaves, tree_leaves(model)):
         if (given.dtype, given.shape) != (wanted.dtype, wanted.shape):
             raise ValueError(
@@ -532,7 +532,7 @@ def _gradients(e, model, task, batch):
     try:
         loss, grads = loss_and_gradients(e.cell, model, batch, task.loss, e.window, e.omega)
         return loss, grads, tree_norm(grads)
-    except _checks.NotFinite:
+    except checks.NotFinite:
         return np.nan, None, np.nan
 
 
@@ -540,7 +540,7 @@ def _look(e, model, task):
     """Loss and accuracy on the test set; NaN for a model whose states overflow."""
     try:
         return evaluate(e.cell, model, task.test, task.loss)
-    except _checks.NotFinite:
+    except checks.NotFinite:
         return np.nan, np.nan
 
 

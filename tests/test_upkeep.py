@@ -154,7 +154,7 @@ def test_a_failing_cell_ends_with_page_line_statement_and_reason(kind, tmp_path)
 def test_a_false_quote_ends_with_its_numbers(tmp_path):
     source = "from rnn_src.figures import quote\n\nquote(\n    lambda a: a < 1,\n    a=2.5,\n)"
     root = tiny_book(tmp_path / "book", cell(source))
-    shutil.copy(ROOT / "rnn_src/_checks.py", root / "rnn_src")
+    shutil.copy(ROOT / "rnn_src/checks.py", root / "rnn_src")
     shutil.copytree(ROOT / "rnn_src/figures", root / "rnn_src/figures")
     code, log = build(root)
     assert code != 0

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt  # noqa: F401 (the examples draw)
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.figures.style import COLORS
 
 __all__ = ["end_label", "level", "measured", "predicted", "seeds"]
@@ -209,7 +209,7 @@ def level(ax, y, label, color=COLORS["chance"], at=0.01, predicted=False):
     >>> ax.texts[0].get_text()
     'chance'
     """
-    _checks.number("y", y, low_open=True, high_open=True)
+    checks.number("y", y, low_open=True, high_open=True)
     ax.axhline(y, ls="--" if predicted else ":", lw=1.5, color=color, zorder=1)
     ax.annotate(
         label, (at, y), (0, 3), xycoords=("axes fraction", "data"), textcoords="offset points",

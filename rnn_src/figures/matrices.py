@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt  # noqa: F401 (the examples draw)
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.figures.style import COLORS
 
 __all__ = ["heat", "spectrum"]
@@ -41,8 +41,8 @@ def heat(ax, values, xlabels=None, ylabels=None, limit=1.0, bar=""):
     >>> [text.get_text() for text in ax.get_xticklabels()]
     ['a', 'b']
     """
-    values = _checks.array("values", np.asarray(values, dtype=float), ("rows", "columns"))
-    limit = _checks.number("limit", limit, 0, low_open=True)
+    values = checks.array("values", np.asarray(values, dtype=float), ("rows", "columns"))
+    limit = checks.number("limit", limit, 0, low_open=True)
     image = ax.imshow(values, cmap="RdBu_r", vmin=-limit, vmax=limit, aspect="auto")
     ax.grid(False)
     if xlabels is not None:
@@ -82,7 +82,7 @@ def spectrum(ax, W, label="", color=COLORS["rnn"]):
     >>> ax.get_title()
     'identity'
     """
-    W = _checks.array("W", np.asarray(W, dtype=float), ("H", "H"))
+    W = checks.array("W", np.asarray(W, dtype=float), ("H", "H"))
     if W.shape[0] != W.shape[1]:
         raise ValueError(f"W must be square, got {W.shape}")
     around = np.exp(2j * np.pi * np.linspace(0, 1, 200))

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["text_strip", "unrolled"]
 
@@ -47,8 +47,8 @@ def text_strip(ax, text, values, columns=48, limit=8.0, bar=""):
     values = np.asarray(values, dtype=float)
     if not text or values.shape != (len(text),):
         raise ValueError(f"values must be ({len(text)},), one a character, got {values.shape}")
-    limit = _checks.number("limit", limit, 0, low_open=True)
-    columns = _checks.positive_integer("columns", columns)
+    limit = checks.number("limit", limit, 0, low_open=True)
+    columns = checks.positive_integer("columns", columns)
     rows = -(-len(text) // columns)
     grid = np.full(rows * columns, np.nan)
     grid[: len(text)] = values
@@ -104,9 +104,9 @@ def unrolled(ax, x, states, outputs=None, limit=1.0, digits=2):
     >>> len(ax.texts) > 5
     True
     """
-    x = _checks.array("x", np.asarray(x, dtype=float), ("T", "D"))
-    states = _checks.array("states", np.asarray(states, dtype=float), ("T+1", "H"))
-    limit = _checks.number("limit", limit, 0, low_open=True)
+    x = checks.array("x", np.asarray(x, dtype=float), ("T", "D"))
+    states = checks.array("states", np.asarray(states, dtype=float), ("T+1", "H"))
+    limit = checks.number("limit", limit, 0, low_open=True)
     if len(states) != len(x) + 1:
         raise ValueError(f"states must have T + 1 = {len(x) + 1} rows, got {len(states)}")
 

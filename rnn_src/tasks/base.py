@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["Batch", "Task"]
 
@@ -85,7 +85,7 @@ def checked(batch):
     """The same function of (rng, size), with its arguments looked at first."""
 
     def draw(rng, size):
-        return batch(_checks.generator("rng", rng), _checks.positive_integer("size", size))
+        return batch(checks.generator("rng", rng), checks.positive_integer("size", size))
 
     return draw
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.tasks.base import make_task, many_to_one
 from rnn_src.tasks.symbols import one_hot
 
@@ -73,7 +73,7 @@ def sky(length=6):
     >>> list(PLACES.values())[batch.targets[-1, 0]]
     'sea'
     """
-    length = _checks.positive_integer("length", length, least=6)
+    length = checks.positive_integer("length", length, least=6)
     vocabulary = sky_vocabulary()
     nouns, fillers = len(PLACES), np.array([vocabulary.index(word) for word in _FILLERS])
     the, unlike, are, into = (vocabulary.index(word) for word in ("the", "unlike", "are", "in"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["one_hot", "pad"]
 
@@ -37,8 +37,8 @@ def one_hot(indices, size):
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    size = _checks.positive_integer("size", size)
-    return np.eye(size)[_checks.integers("indices", indices, size)]
+    size = checks.positive_integer("size", size)
+    return np.eye(size)[checks.integers("indices", indices, size)]
 
 
 def pad(sequences):
@@ -73,7 +73,7 @@ def pad(sequences):
     >>> indices.T.tolist(), lengths.tolist(), mask.T.tolist()
     ([[5, 6, 7], [8, 0, 0]], [3, 1], [[True, True, True], [True, False, False]])
     """
-    sequences = [_checks.as_array("sequences", sequence) for sequence in sequences]
+    sequences = [checks.as_array("sequences", sequence) for sequence in sequences]
     strange = [s for s in sequences if s.ndim != 1 or not np.issubdtype(s.dtype, np.integer)]
     if not sequences or strange:
         got = f"{str(strange[0].tolist()):.60}" if strange else "none"

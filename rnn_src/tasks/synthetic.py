@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.tasks.base import Batch, last_step, make_task, many_to_one
 from rnn_src.tasks.symbols import one_hot
 
@@ -37,7 +37,7 @@ def adding(length=100):
     >>> adding(length=50).test.targets.shape
     (50, 1000, 1)
     """
-    length = _checks.positive_integer("length", length, least=2)
+    length = checks.positive_integer("length", length, least=2)
 
     def batch(rng, size):
         x = np.zeros((length, size, 2))
@@ -83,7 +83,7 @@ def copying(length=100):
     >>> task.test.x.shape[0], round(task.baseline, 4)
     (120, 0.1733)
     """
-    length = _checks.positive_integer("length", length)
+    length = checks.positive_integer("length", length)
     blank, delimiter, steps = 8, 9, length + 20
 
     def batch(rng, size):
@@ -130,7 +130,7 @@ def temporal_order(length=50):
     >>> "".join("ABcdef"[k] for k in batch.x[:, 0].argmax(axis=-1)), int(batch.targets[-1, 0])
     ('feeAdccccfBfeefeeeef', 2)
     """
-    length = _checks.positive_integer("length", length, least=10)
+    length = checks.positive_integer("length", length, least=10)
     tenth = length // 10
 
     def batch(rng, size):

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.tasks.base import TEST_SEED, Batch, Task, checked, many_to_one
 from rnn_src.tasks.symbols import one_hot
 
@@ -91,7 +91,7 @@ def encode(text):
     >>> encode("a b").tolist()
     [1, 0, 2]
     """
-    _checks.instance("text", text, str)
+    checks.instance("text", text, str)
     strange = sorted(set(text) - set(ALPHABET))
     if strange:
         raise ValueError(f"text must be made of {ALPHABET!r}, got {''.join(strange)!r} in it")
@@ -125,12 +125,12 @@ def decode(indices):
     >>> decode([1, 0, 2])
     'a b'
     """
-    indices = _checks.as_array("indices", indices)
+    indices = checks.as_array("indices", indices)
     if indices.ndim != 1:
         raise ValueError(f"indices must be (N,), got {indices.shape}")
     if indices.size == 0:
         return ""
-    return "".join(ALPHABET[i] for i in _checks.integers("indices", indices, len(ALPHABET)))
+    return "".join(ALPHABET[i] for i in checks.integers("indices", indices, len(ALPHABET)))
 
 
 def arrow(length=20):
@@ -164,7 +164,7 @@ def arrow(length=20):
     >>> batch.x.shape
     (12, 2, 32)
     """
-    length = _checks.positive_integer("length", length, least=2)
+    length = checks.positive_integer("length", length, least=2)
     train, test = _split(encode(manual_text()))
     _check_room(test, length)
 
@@ -243,7 +243,7 @@ def words(length=20, vocabulary=200):
     >>> words(length=10, vocabulary=50).output_size
     51
     """
-    vocabulary = _checks.positive_integer("vocabulary", vocabulary)
+    vocabulary = checks.positive_integer("vocabulary", vocabulary)
     found = re.findall("[a-z]+", manual_text())
     names, counts = np.unique(found, return_counts=True)
     known = names[np.argsort(-counts, kind="stable")[:vocabulary]]
@@ -254,7 +254,7 @@ def words(length=20, vocabulary=200):
 
 def _next_token(name, stream, size, length):
     """Read a stream token by token and predict the next one, at every step."""
-    length = _checks.positive_integer("length", length)
+    length = checks.positive_integer("length", length)
     train, test = _split(stream)
     _check_room(test, length)
 

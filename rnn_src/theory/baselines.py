@@ -2,7 +2,7 @@
 
 import math
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["adding_baseline", "copy_baseline"]
 
@@ -34,7 +34,7 @@ def copy_baseline(T):
     >>> round(copy_baseline(100), 4)
     0.1733
     """
-    return 10 * math.log(8) / (_checks.positive_integer("T", T, 1) + 20)
+    return 10 * math.log(8) / (checks.positive_integer("T", T, 1) + 20)
 
 
 def adding_baseline():

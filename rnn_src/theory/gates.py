@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.theory._lags import lags, shaped
 
 __all__ = ["chrono_decay", "forget_half_life"]
@@ -40,7 +40,7 @@ def forget_half_life(bias):
     >>> [round(forget_half_life(bias) / math.log(2), 2) for bias in (0.0, 1.0, 5.0)]
     [1.44, 3.19, 148.91]
     """
-    bias = _checks.number("bias", bias, -np.inf, np.inf, low_open=True, high_open=True)
+    bias = checks.number("bias", bias, -np.inf, np.inf, low_open=True, high_open=True)
     with np.errstate(divide="ignore"):
         return float(np.log(2) / np.logaddexp(0, -bias))
 
@@ -75,7 +75,7 @@ def chrono_decay(t_max, k):
     >>> chrono_decay(100, [10, 50, 100]).round(3).tolist()
     [0.733, 0.33, 0.15]
     """
-    t_max, k = _checks.number("t_max", t_max, 2, low_open=True, high_open=True), lags("k", k)
+    t_max, k = checks.number("t_max", t_max, 2, low_open=True, high_open=True), lags("k", k)
     nodes, weights = np.polynomial.legendre.leggauss(200)
     half = math.log(t_max / 2) / 2
     T = 2 * np.exp(half * (nodes + 1))

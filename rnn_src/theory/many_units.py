@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["MeanField", "mean_field", "tanh_lyapunov"]
 
@@ -73,10 +73,10 @@ def mean_field(sigma_w, sigma_u, second_moment=1.0, sigma_b=0.0):
     >>> [round(mean_field(*sigmas).chi, 4) for sigmas in ((0.9, 1.0), (1.3, 0.5), (2.0, 1.0))]
     [0.3325, 0.8252, 1.0963]
     """
-    sigma_w = _checks.number("sigma_w", sigma_w, 0, 1000)
-    sigma_u = _checks.number("sigma_u", sigma_u, 0, 1000)
-    second_moment = _checks.number("second_moment", second_moment, 0, 1000)
-    given = sigma_u**2 * second_moment + _checks.number("sigma_b", sigma_b, 0, 1000) ** 2
+    sigma_w = checks.number("sigma_w", sigma_w, 0, 1000)
+    sigma_u = checks.number("sigma_u", sigma_u, 0, 1000)
+    second_moment = checks.number("second_moment", second_moment, 0, 1000)
+    given = sigma_u**2 * second_moment + checks.number("sigma_b", sigma_b, 0, 1000) ** 2
     q = _settled(sigma_w, given)
     chi = sigma_w**2 * _gaussian_mean(lambda a: np.cosh(np.minimum(np.abs(a), 300)) ** -4.0, q)
     with np.errstate(divide="ignore"):
@@ -112,7 +112,7 @@ def tanh_lyapunov(g):
     >>> [round(tanh_lyapunov(g), 4) for g in (1.5, 2.0, 3.0)]
     [0.0652, 0.1547, 0.3102]
     """
-    g = _checks.number("g", g, 0, 1000, low_open=True)
+    g = checks.number("g", g, 0, 1000, low_open=True)
     return math.log(g) if g <= 1 else math.log(mean_field(g, 0.0).chi) / 2
 
 

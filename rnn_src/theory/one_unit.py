@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["cliff_gradient", "fold_points", "latch_threshold"]
 
@@ -38,7 +38,7 @@ def latch_threshold(w):
     >>> round(latch_threshold(1.25), 5), round(latch_threshold(2.0), 5)
     (0.07781, 0.53284)
     """
-    w = _checks.number("w", w, 1, low_open=True, high_open=True)
+    w = checks.number("w", w, 1, low_open=True, high_open=True)
     return math.sqrt(w * (w - 1)) - math.asinh(math.sqrt(w - 1))  # the same artanh, for large w too
 
 
@@ -70,7 +70,7 @@ def fold_points(w):
     >>> [round(b, 4) for b in fold_points(5.0)]
     [-2.6556, -2.3444]
     """
-    w = _checks.number("w", w, 4, low_open=True, high_open=True)
+    w = checks.number("w", w, 4, low_open=True, high_open=True)
     root = math.sqrt(1 - 4 / w)
     # logit of s = (1 + root) / 2, which is 2 artanh(root); at the other fold it is the negative
     logit = 2 * math.asinh(math.sqrt(w / 4 - 1))
@@ -113,8 +113,8 @@ def cliff_gradient(w, steps=50):
     >>> round(db, 2), round(dw / db, 4)
     (-661.68, 0.6225)
     """
-    w = _checks.number("w", w, 1 / _SLOPE, low_open=True, high_open=True)
-    steps = _checks.positive_integer("steps", steps, 1)
+    w = checks.number("w", w, 1 / _SLOPE, low_open=True, high_open=True)
+    steps = checks.positive_integer("steps", steps, 1)
     factor = _SLOPE * w
     with np.errstate(over="ignore"):
         paths = float(np.sum(factor ** np.arange(steps, dtype=float)))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 
 __all__ = ["rounding_lag", "underflow_lag"]
 
@@ -39,7 +39,7 @@ def rounding_lag(rate, dtype="float32"):
     >>> rounding_lag(0.9), rounding_lag(0.9, "float64")
     (158, 349)
     """
-    digits = np.finfo(_checks.float_dtype("dtype", dtype)).nmant + 1
+    digits = np.finfo(checks.float_dtype("dtype", dtype)).nmant + 1
     return _steps(rate, digits)
 
 
@@ -76,11 +76,11 @@ def underflow_lag(rate, dtype="float32"):
     >>> np.float32(0.9**986) > 0, np.float32(0.9**987) > 0
     (np.True_, np.False_)
     """
-    info = np.finfo(_checks.float_dtype("dtype", dtype))
+    info = np.finfo(checks.float_dtype("dtype", dtype))
     return _steps(rate, 1 - round(math.log2(info.smallest_subnormal)))
 
 
 def _steps(rate, halvings):
     """The first k with rate^k <= 2^-halvings."""
-    rate = _checks.number("rate", rate, 0, 1, low_open=True, high_open=True)
+    rate = checks.number("rate", rate, 0, 1, low_open=True, high_open=True)
     return math.ceil(halvings / -math.log2(rate))

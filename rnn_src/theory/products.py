@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from rnn_src import _checks
+from rnn_src import checks
 from rnn_src.theory._lags import lags, shaped
 
 __all__ = ["fresh_gaussian_exponent", "kreiss_constant", "transient_norm", "vanishing_bound"]
@@ -45,7 +45,7 @@ def vanishing_bound(W, gamma, lag):
     >>> vanishing_bound([[0.6, 0.0], [0.0, 0.9]], 1.0, 10) == 0.9**10
     True
     """
-    gamma = _checks.number("gamma", gamma, 0, high_open=True)
+    gamma = checks.number("gamma", gamma, 0, high_open=True)
     with np.errstate(over="ignore"):
         return shaped((gamma * np.linalg.norm(_square(W), 2)) ** lags("lag", lag))
 
@@ -154,7 +154,7 @@ def transient_norm(g, k):
     >>> transient_norm(1.0, [0, 8]).round(2).tolist()
     [1.0, 4.81]
     """
-    g, k = _checks.number("g", g, 0, high_open=True), lags("k", k)
+    g, k = checks.number("g", g, 0, high_open=True), lags("k", k)
     with np.errstate(over="ignore"):
         return shaped(g**k * np.sqrt((k + 1) * (1 + 1 / np.maximum(k, 1)) ** k))
 
@@ -191,8 +191,8 @@ def fresh_gaussian_exponent(n, sigma):
     0.558
     """
     n, sigma = (
-        _checks.positive_integer("n", n, 1),
-        _checks.number("sigma", sigma, 0, low_open=True, high_open=True),
+        checks.positive_integer("n", n, 1),
+        checks.number("sigma", sigma, 0, low_open=True, high_open=True),
     )
     if n % 2 == 0:
         digamma = -np.euler_gamma + sum(1 / j for j in range(1, n // 2))

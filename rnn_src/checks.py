@@ -4,6 +4,8 @@ import numbers
 
 import numpy as np
 
+__all__ = []  # for the modules of the package, which import it whole; no chapter does
+
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.complex128))
 
 
