@@ -341,6 +341,7 @@ MAY_IMPORT = {
     "interop": {"scan", "cells"},
     "theory": {"theory"},
     "figures": {"figures"},
+    "checkup": {"cells", "scan", "gradient_flow", "interop", "figures"},
 }
 
 
@@ -365,10 +366,11 @@ def test_module_imports_only_what_it_may(module):
     paths = [*(ROOT / "rnn_src").glob(f"{module}.py"), *(ROOT / "rnn_src").glob(f"{module}/*.py")]
     for path in paths:
         ours, others = imported(ast.parse(path.read_text(encoding="utf-8")))
-        helpers = {"_checks"} if module in {"theory", "figures"} else HELPERS
+        helpers = {"checks"} if module in {"theory", "figures"} else HELPERS
         assert ours <= MAY_IMPORT[module] | helpers
         assert "matplotlib" not in others or module == "figures"
-        assert not others & {"torch", "keras"}  # interop reads arrays, whoever made them
+        # interop reads arrays, whoever made them; checkup opens files of PyTorch, where it is
+        assert not others & {"torch", "keras"} or module == "checkup"
         assert module != "cells" or others <= {"numpy", "typing", "collections", "functools"}
 
 
