@@ -338,6 +338,7 @@ MAY_IMPORT = {
     "gradient_flow": {"scan", "cells"},
     "gradcheck": set(),
     "interop": {"interop", "cells"},
+    "stack": {"interop", "scan", "cells"},
     "theory": set(),
     "figures": set(),
 }

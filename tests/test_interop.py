@@ -22,6 +22,7 @@ from rnn_src.interop import (
     to_keras,
     to_pytorch,
 )
+from rnn_src.stack import Stack, forward_stack
 
 GATES = {"rnn": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 D, H = 2, 3
@@ -407,6 +408,16 @@ def test_cudnn_layers_are_what_keras_makes_of_them(name, stored):
     states, _ = forward(name, from_keras(name, weights), by_time(stored["x"]))
     outputs = by_time(stored[f"cudnn_{name}/outputs"])
     np.testing.assert_allclose(states[1:, :, : outputs.shape[2]], outputs, rtol=0, atol=1e-13)
+
+
+def test_a_bidirectional_layer_of_keras_is_a_stack_of_its_two_halves(stored):
+    weights = [stored[f"bidirectional/{k}"] for k in range(6)]
+    told = refusal(ValueError, from_keras, "lstm", weights)
+    assert told.endswith("pass weights[0:3] or weights[3:6], one layer or direction each")
+    both = tuple(from_keras("lstm", half) for half in (weights[0:3], weights[3:6]))
+    outputs, _ = forward_stack(Stack("lstm", (both,)), by_time(stored["x"]))
+    want = by_time(stored["bidirectional/outputs"])
+    np.testing.assert_allclose(outputs, want, rtol=0, atol=1e-13)
 
 
 def test_the_stored_file_proves_something(stored):
