@@ -335,7 +335,7 @@ MAY_IMPORT = {
         "initializers",
         "regularizers",
     },
-    "gradient_flow": {"scan", "cells"},
+    "gradient_flow": {"stack", "scan", "cells"},
     "gradcheck": set(),
     "interop": {"interop", "cells"},
     "stack": {"interop", "scan", "cells"},

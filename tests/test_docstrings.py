@@ -117,6 +117,7 @@ def calls():
     yield gradient_flow.singular_values_by_lag, {"J": J, "lengths": lengths}
     yield gradient_flow.lyapunov_exponents, {"J": J, "count": count}
     yield gradient_flow.gradient_by_lag, run | {"dstates": dstates}
+    yield gradient_flow.gradient_by_input, run | {"dstates": dstates}
     plane = dict(
         loss=lambda states: states.sum(), along=lstm, across=lstm, us=np.ones(N), vs=np.ones(M)
     )
