@@ -336,9 +336,10 @@ MAY_IMPORT = {
         "initializers",
         "regularizers",
     },
-    "gradient_flow": {"scan", "cells"},
+    "gradient_flow": {"stack", "scan", "cells"},
     "gradcheck": set(),
-    "interop": {"scan", "cells"},
+    "interop": {"interop", "cells"},
+    "stack": {"interop", "scan", "cells"},
     "theory": {"theory"},
     "figures": {"figures"},
     "checkup": {"cells", "scan", "gradient_flow", "interop", "figures"},
@@ -370,7 +371,8 @@ def test_module_imports_only_what_it_may(module):
         assert ours <= MAY_IMPORT[module] | helpers
         assert "matplotlib" not in others or module == "figures"
         # interop reads arrays, whoever made them; checkup opens files of PyTorch, where it is
-        assert not others & {"torch", "keras"} or module == "checkup"
+        libraries = {"torch", "keras", "onnx", "flax"}
+        assert not others & libraries or module == "checkup"
         assert module != "cells" or others <= {"numpy", "typing", "collections", "functools"}
 
 
