@@ -1,12 +1,17 @@
 """Every sentence of a checkup: said of a network built to deserve it, not of one built not to."""
 
+import sys
+
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from rnn_src import backward, forward, init
 from rnn_src.cells import RNNParams
-from rnn_src.checkup import checkup
+from rnn_src.checkup import checkup, main
+from rnn_src.figures import checkup_figure
 from rnn_src.initializers import gaussian
+from rnn_src.interop import to_pytorch
 
 T, B, D, H = 60, 8, 3, 16
 
@@ -176,3 +181,75 @@ def test_bad_input_gets_one_sentence():
         checkup("rnn", params, x, on_the_last(x)[1:])
     with pytest.raises(ValueError, match="dstates must give W a gradient"):
         checkup("rnn", params, x, np.zeros((T, B, H)))
+
+
+# --- From a shell ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stored(tmp_path):
+    """A layer of a model, by PyTorch's names, and its inputs."""
+    params, x = drawn("lstm")
+    names = {f"encoder.{name}": leaf for name, leaf in to_pytorch("lstm", params).items()}
+    np.savez(tmp_path / "weights.npz", **names)
+    safetensors.numpy.save_file(names, tmp_path / "weights.safetensors")
+    np.save(tmp_path / "x.npy", x)
+    return tmp_path, params, x
+
+
+def shell(folder, *options, weights="weights.npz"):
+    main([str(folder / weights), "--input", str(folder / "x.npy"), *options])
+
+
+@pytest.mark.parametrize("weights", ["weights.npz", "weights.safetensors"])
+def test_a_file_is_read_measured_and_printed(stored, capsys, weights):
+    folder, params, x = stored
+    shell(folder, "--cell", "lstm", "--prefix", "encoder.", weights=weights)
+    assert capsys.readouterr().out == f"{checkup('lstm', params, x)}\n"
+
+
+def test_a_figure_is_drawn_and_a_batch_may_come_first(stored, capsys):
+    folder, params, x = stored
+    np.save(folder / "x.npy", x.swapaxes(0, 1))
+    figure = folder / "out.svg"
+    options = ["--cell", "lstm", "--prefix", "encoder.", "--batch-first", "--figure", str(figure)]
+    shell(folder, *options)
+    assert capsys.readouterr().out == f"{checkup('lstm', params, x)}\n"
+    assert "<svg" in figure.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--cell", "lstm"], "encoder."),
+        (["--cell", "gru", "--prefix", "encoder."], "weight_ih"),
+        (["--cell", "lstm", "--prefix", "encoder.", "--layer", "3"], "layer"),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(stored, options, sentence):
+    with pytest.raises(SystemExit) as stop:
+        shell(stored[0], *options)
+    assert sentence in str(stop.value) and "\n" not in str(stop.value)
+
+
+def test_a_missing_file_is_one_sentence(stored):
+    with pytest.raises(SystemExit, match=r"No such file.*nowhere\.npz"):
+        shell(stored[0], "--cell", "lstm", weights="nowhere.npz")
+
+
+def test_a_file_of_pytorch_without_pytorch_says_how_to_convert_it(stored, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # as if it were not installed
+    with pytest.raises(SystemExit, match=r"np\.savez"):
+        shell(stored[0], "--cell", "lstm", weights="weights.pt")
+
+
+def test_the_figure_shows_what_was_measured():
+    params, x = drawn("lstm")
+    found = checkup("lstm", params, x, on_the_last(x, parts=2))
+    left, right = checkup_figure(found).axes
+    solid, dashed = left.lines[:2]
+    assert np.allclose(solid.get_ydata(), np.median(found.norms, axis=1))
+    rate = np.median(found.exponents[:, 0])
+    assert dashed.get_linestyle() == "--" and np.isclose(np.log(dashed.get_ydata()[1]), rate)
+    assert np.allclose(right.lines[0].get_ydata()[:20], found.shares[:20])
+    assert len(checkup_figure(checkup("lstm", params, x)).axes) == 1
