@@ -10,10 +10,13 @@ import itertools
 import numpy as np
 
 from rnn_src import checks
+from rnn_src.cells import Cell
 from rnn_src.scan import _check_lengths, backward, forward, jacobians
+from rnn_src.stack import Stack, backward_stack, forward_stack
 from rnn_src.trees import tree_map
 
 __all__ = [
+    "gradient_by_input",
     "gradient_by_lag",
     "lag_norms",
     "loss_surface",
@@ -241,6 +244,82 @@ def gradient_by_lag(cell, params, x, dstates, s0=None, lengths=None):
         earlier[:-1] = (blame[1:, :, None, :] @ J[1:])[:, :, 0]
         blame = earlier
     return tree_map(lambda *lags: np.stack(lags), *by_lag)
+
+
+def gradient_by_input(cell, params, x, dstates, s0=None, lengths=None):
+    """The size of a loss's gradient by each input, from the end of the sequence back.
+
+    Parameters
+    ----------
+    cell : Cell or str
+        A record of `CELLS` or its name.
+    params : NamedTuple or Stack
+        As `rnn_src.init` returns them; or a `rnn_src.stack.Stack` of this cell.
+    x : (T, B, D) array
+        Inputs, time first.
+    dstates : (T, B, S) array
+        dL/d states[1:] from the losses alone. Of a stack dL/d outputs, which count as far as the
+        sequence goes. With a loss at the end of each sequence alone, lag k is that of this loss;
+        from a loss of an earlier step, the lag is less by as much.
+    s0 : (B, S) array, optional
+        The state before the first input, 0 if not given; as `rnn_src.stack.forward_stack` wants it
+        for a stack.
+    lengths : (B,) array of int, optional
+        Real lengths in 1..T.
+
+    Returns
+    -------
+    (T, B) ndarray
+        Row k is the 2-norm of dL/dx for the input k steps before the last one of each sequence. NaN
+        beyond its first one.
+
+    Raises
+    ------
+    ValueError
+        If a shape, dtype or value is not as `rnn_src.forward` and `rnn_src.backward` want it, the
+        stack is of another cell, or no loss looks at one of the sequences.
+    TypeError
+        If `params` are those of another cell.
+
+    Notes
+    -----
+    The gradient dx of :eq:`eq-bptt-gradients`; read in :ref:`ch-bring`. Unlike `lag_norms` it tells
+    what one loss says, and through all layers: a gradient travels back in the layer that forgets
+    slowest, so no layer of a stack alone tells how far the whole reaches.
+
+    Examples
+    --------
+    >>> from rnn_src.cells import RNNParams
+    >>> half = RNNParams(np.full((1, 1), 0.5), np.ones((1, 1)), np.zeros(1))
+    >>> dstates = np.zeros((4, 1, 1))
+    >>> dstates[-1] = 1
+    >>> gradient_by_input("rnn_linear", half, np.ones((4, 1, 1)), dstates)[:, 0]
+    array([1.   , 0.5  , 0.25 , 0.125])
+    """
+    if isinstance(params, Stack):
+        name = cell.name if isinstance(cell, Cell) else cell
+        if name != params.cell:
+            raise ValueError(f"cell must be that of the stack, {params.cell!r}, got {name!r}")
+        _, tapes = forward_stack(params, x, s0, lengths)
+        _, dx = backward_stack(params, tapes, dstates)
+        tape = tapes[0][0]
+    else:
+        _, tape = forward(cell, params, x, s0, lengths)
+        _, dx, _ = backward(cell, params, tape, dstates)
+    T, B, _ = dx.shape
+    ends = np.full(B, T) if tape.lengths is None else tape.lengths
+    steps = ends - 1 - np.arange(T)[:, None]
+    heard = np.any(dstates, axis=2)
+    if isinstance(params, Stack):
+        heard[np.arange(T)[:, None] >= ends] = False
+    if not heard.any(axis=0).all():
+        silent = heard.any(axis=0).argmin()
+        raise ValueError(
+            f"dstates must hold a loss of every sequence, got none of sequence {silent}"
+        )
+    norms = np.linalg.norm(dx, axis=2)[steps, np.arange(B)]
+    norms[steps < 0] = np.nan
+    return norms
 
 
 def loss_surface(cell, params, x, loss, along, across, us, vs, s0=None):

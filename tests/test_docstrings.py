@@ -15,7 +15,7 @@ from numpydoc.docscrape import FunctionDoc
 from sphinx.pycode import ModuleAnalyzer
 
 import rnn_src
-from rnn_src import cells, gradient_flow, readout, regularizers, scan
+from rnn_src import cells, gradient_flow, readout, regularizers, scan, stack
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "book" / "_ext"))
@@ -83,10 +83,10 @@ def test_an_api_page_keeps_the_order_of_the_files():
 
 # --- Shapes ----------------------------------------------------------------------------------
 
-# No two letters that one function speaks of are of the same size.
+# No two letters that one function speaks of are of the same size; G and what follows of an LSTM.
 T, B, D, H, O, N, M, count = 13, 3, 2, 5, 11, 7, 9, 6
-SIZES = dict(T=T, B=B, D=D, H=H, O=O, N=N, M=M, count=count, G=4, S=2 * H, keeps=4)  # of an LSTM
-WITH_SHAPES = (cells, gradient_flow, readout, regularizers, scan)
+SIZES = dict(T=T, B=B, D=D, H=H, O=O, N=N, M=M, K=1, count=count, G=4, S=2 * H, keeps=4)
+WITH_SHAPES = (cells, gradient_flow, readout, regularizers, scan, stack)
 
 
 def shapes(text):
@@ -140,6 +140,7 @@ def calls():
     yield gradient_flow.singular_values_by_lag, {"J": J, "lengths": lengths}
     yield gradient_flow.lyapunov_exponents, {"J": J, "count": count}
     yield gradient_flow.gradient_by_lag, run | {"dstates": dstates}
+    yield gradient_flow.gradient_by_input, run | {"dstates": dstates}
     plane = dict(
         loss=lambda states: states.sum(), along=lstm, across=lstm, us=np.ones(N), vs=np.ones(M)
     )
@@ -158,6 +159,14 @@ def calls():
     tape, totals = scan.forward("rnn", rnn, x)[1], rng.standard_normal((T, B, H))
     yield regularizers.omega, {"cell": "rnn", "params": rnn, "tape": tape, "totals": totals}
     yield cells.leak_rates, {"hidden_size": H}
+    one = stack.Stack("lstm", ((lstm,),))
+    outputs, tapes = stack.forward_stack(one, x)
+    layers = {"stack": one, "x": x, "s0": s0[None], "lengths": lengths}
+    yield stack.forward_stack, layers
+    yield stack.backward_stack, {"stack": one, "tapes": tapes, "doutputs": outputs}
+    weights = {"weight_ih_l0": lstm.U, "weight_hh_l0": lstm.W}
+    of_pytorch = {"cell": "lstm", "state_dict": weights, "prefix": ""}
+    yield stack.from_pytorch_stack, of_pytorch
 
 
 CALLS = {function: given for function, given in calls()}

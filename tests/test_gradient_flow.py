@@ -9,6 +9,7 @@ from reference import CELL_NAMES, problem
 
 from rnn_src.cells import CELLS, RNNParams
 from rnn_src.gradient_flow import (
+    gradient_by_input,
     gradient_by_lag,
     lag_norms,
     loss_surface,
@@ -16,7 +17,8 @@ from rnn_src.gradient_flow import (
     singular_values_by_lag,
 )
 from rnn_src.interop import from_pytorch
-from rnn_src.scan import backward, forward, jacobians
+from rnn_src.scan import backward, forward, init, jacobians
+from rnn_src.stack import Stack, backward_stack, forward_stack
 from rnn_src.trees import tree_map
 
 
@@ -90,6 +92,96 @@ def test_it_leaves_what_it_was_given_alone():
     backward("gru", p.params, p.forward()[1], p.weights)
     for leaf, copy in zip((*p.params, p.x, p.weights, p.s0), before, strict=True):
         np.testing.assert_array_equal(leaf, copy)
+
+
+# --- By input --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+@pytest.mark.parametrize("padded", [False, True])
+def test_by_input_is_what_the_complex_step_measures_from_the_end_of_each_sequence(name, padded):
+    p = problem(name, padded=padded)
+    by_input = gradient_by_input(name, p.params, p.x, p.weights, p.s0, p.lengths)
+    (T, B, D), ends = p.x.shape, np.full(3, 7) if p.lengths is None else p.lengths
+    params = tree_map(lambda leaf: leaf.astype(complex), p.params)
+    for n in range(B):
+        for k in range(T):
+            if k >= ends[n]:
+                assert np.isnan(by_input[k, n])
+                continue
+            slopes = []
+            for d in range(D):
+                moved = p.x.astype(complex)
+                moved[ends[n] - 1 - k, n, d] += 1e-30j
+                states, _ = forward(name, params, moved, p.s0, p.lengths)
+                slopes.append(np.sum(p.weights * states[1:]).imag / 1e-30)
+            np.testing.assert_allclose(by_input[k, n], np.linalg.norm(slopes), rtol=1e-11)
+
+
+def test_by_input_a_power_of_one_weight():
+    """dL/dx is w^k at lag k of a loss at the end, and beyond its end a sequence has none."""
+    params = RNNParams(np.full((1, 1), 0.5), np.full((1, 1), 3.0), np.zeros(1))
+    dstates = np.zeros((5, 2, 1))
+    dstates[-1] = 2
+    powers = 6 * 0.5 ** np.arange(5.0)
+    by_input = gradient_by_input("rnn_linear", params, np.ones((5, 2, 1)), dstates)
+    np.testing.assert_array_equal(by_input, np.stack([powers, powers], axis=1))
+    by_input = gradient_by_input("rnn_linear", params, np.ones((5, 2, 1)), dstates, None, [5, 3])
+    np.testing.assert_array_equal(by_input[:, 1], [*powers[:3], np.nan, np.nan])
+
+
+def two_layers(cell, ways):
+    """Two layers of random weights, x and the weights of a loss."""
+    rng = np.random.default_rng(5)
+    below = tuple(init(cell, 2, 4, rng) for _ in range(ways))
+    above = tuple(init(cell, 4 * ways, 4, rng) for _ in range(ways))
+    x, loss = (rng.standard_normal((6, 3, size)) for size in (2, 4 * ways))
+    return Stack(cell, (below, above)), x, loss
+
+
+@pytest.mark.parametrize("ways", [1, 2])
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+def test_by_input_of_a_stack_goes_through_all_layers(name, ways):
+    stack, x, loss = two_layers(name, ways)
+    lengths = np.array([6, 2, 5])
+    _, tapes = forward_stack(stack, x, None, lengths)
+    _, dx = backward_stack(stack, tapes, loss)
+    by_input = gradient_by_input(name, stack, x, loss, lengths=lengths)
+    for n, length in enumerate(lengths):
+        want = np.linalg.norm(dx[:length, n], axis=1)[::-1]
+        np.testing.assert_array_equal(by_input[:length, n], want)
+        assert np.isnan(by_input[length:, n]).all()
+        alone = np.s_[:length, n : n + 1]
+        short = gradient_by_input(CELLS[name], stack, x[alone], loss[alone])
+        np.testing.assert_allclose(by_input[:length, n], short[:, 0], rtol=1e-11)
+
+
+def test_by_input_one_layer_of_a_stack_is_the_cell():
+    p = problem("gru", padded=True)
+    real = np.arange(7)[:, None] < p.lengths
+    weights = p.weights * real[..., None]
+    stack = Stack("gru", ((p.params,),))
+    by_cell = gradient_by_input("gru", p.params, p.x, weights, p.s0, p.lengths)
+    by_stack = gradient_by_input("gru", stack, p.x, weights, p.s0[None], p.lengths)
+    np.testing.assert_array_equal(by_stack, by_cell)
+
+
+def test_by_input_without_a_loss_there_is_nothing_to_measure():
+    stack, x, loss = two_layers("lstm", 1)
+    loss[:, 2] = 0
+    silent = "^dstates must hold a loss of every sequence, got none of sequence {}$"
+    with pytest.raises(ValueError, match=silent.format(2)):
+        gradient_by_input("lstm", stack, x, loss)
+    at_the_end = np.zeros_like(loss)
+    at_the_end[-1] = 1
+    with pytest.raises(ValueError, match=silent.format(1)):  # of a stack: it is in the padding
+        gradient_by_input("lstm", stack, x, at_the_end, lengths=[6, 5, 6])
+    assert gradient_by_input("lstm", stack, x, at_the_end).all()
+    with pytest.raises(ValueError, match="^cell must be that of the stack, 'lstm', got 'gru'$"):
+        gradient_by_input("gru", stack, x, loss)
+    p = problem("gru")
+    with pytest.raises(ValueError, match=r"^dstates must be \(T, B, S\)"):
+        gradient_by_input("gru", p.params, p.x, p.weights[1:])
 
 
 # --- Products of Jacobians -------------------------------------------------------------------

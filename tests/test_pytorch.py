@@ -1,7 +1,8 @@
-"""The cells are PyTorch's: states and every gradient, against a stored file and against PyTorch.
+"""Cells and stacks are PyTorch's: states and every gradient, against a file and against PyTorch.
 
 `make pytorch` runs this file where PyTorch is installed and may not be skipped. The errors that
-`torch_reference.py --errors` prints stay near 1e-13 or below; 1e-10 is demanded.
+`torch_reference.py --errors` prints stay near 1e-13 or below, those of torch_stack_reference.py
+near 1e-15; 1e-10 is demanded. What is stored of stacks is compared in test_stack.py.
 """
 
 import importlib.util
@@ -10,6 +11,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch_stack_reference as stacks
 from torch_reference import (
     CELL_NAMES,
     COMMAND,
@@ -26,6 +28,8 @@ from torch_reference import (
 )
 
 from rnn_src.cells import CELLS
+from rnn_src.interop import from_pytorch
+from rnn_src.stack import from_pytorch_stack
 
 MISSING = "PyTorch is not installed: `make pytorch` runs this test"
 
@@ -127,6 +131,86 @@ def test_where_pytorch_is_required_nothing_is_skipped(monkeypatch, request, valu
         monkeypatch.setenv("REQUIRE_PYTORCH", value)
     with pytest.raises(outcome, match=MISSING):
         request.getfixturevalue("pytorch")
+
+
+# --- Stacks, and what a state dict can hold ----------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", CELL_NAMES)
+def test_stacks_and_cells_equal_pytorch(pytorch, cell):
+    """Up to four layers, one direction and two, packed and not, and RNNCell, GRUCell, LSTMCell."""
+    for case in stacks.LIVE:
+        if case.cell == cell:
+            problem = stacks.draw(case)
+            assert_equal(case.name, stacks.run_package(problem), stacks.run_pytorch(problem))
+
+
+def test_the_stored_values_of_stacks_are_what_this_pytorch_gives(pytorch):
+    for name, (problem, result) in stacks.read()[1].items():
+        assert_equal(name, stacks.run_pytorch(problem), result)
+
+
+def test_the_live_stacks_reach_far_enough():
+    for cell in CELL_NAMES:
+        cases = [case for case in stacks.LIVE if case.cell == cell]
+        assert {case.layers for case in cases} == {0, 1, 2, 3, 4}
+        flags = {(case.both, case.padded) for case in cases if case.layers}
+        assert flags == {(False, False), (False, True), (True, False), (True, True)}
+        assert max(case.T for case in cases) == 100 and max(case.B for case in cases) == 200
+
+
+def refused(cell, module, *arguments):
+    """Why the state dict of a module is refused."""
+    with pytest.raises((ValueError, TypeError)) as caught:
+        from_pytorch(cell, module.state_dict(), *arguments)
+    return str(caught.value)
+
+
+def test_what_pytorch_can_do_to_a_layer_is_refused_by_name(pytorch):
+    import torch
+    from torch.nn.utils import parametrizations, spectral_norm
+
+    def layer(**options):
+        torch.manual_seed(0)
+        return torch.nn.LSTM(2, 3, **options)
+
+    assert "without projection" in refused("lstm", layer(proj_size=2))
+    for way in (parametrizations.weight_norm, parametrizations.spectral_norm, spectral_norm):
+        module = layer()
+        way(module, "weight_hh_l0")
+        assert "weight_norm or another parametrization" in refused("lstm", module)
+    half = layer().bfloat16()
+    assert "got bfloat16: .float() it" in refused("lstm", half)
+    assert "got float16: .float() it" in refused("lstm", layer().half())
+    plain = {k: a.float() for k, a in half.state_dict().items()}
+    assert from_pytorch("lstm", plain).W.dtype == np.float32
+    eight = {k: torch.quantize_per_tensor(a, 0.1, 0, torch.qint8) for k, a in plain.items()}
+    with pytest.raises(TypeError, match="quantised weights are another network"):
+        from_pytorch("lstm", eight)
+    with pytest.raises(TypeError, match="got Parameter: Can't call numpy"):
+        from_pytorch("lstm", dict(layer().named_parameters()))
+
+
+def test_a_whole_model_of_pytorch(pytorch):
+    import torch
+
+    torch.manual_seed(0)
+    model = torch.nn.ModuleDict(
+        {
+            "encoder": torch.nn.GRU(2, 3, num_layers=2, bidirectional=True),
+            "decoder": torch.nn.GRUCell(6, 3),
+            "readout": torch.nn.Linear(3, 1),
+        }
+    )
+    told = refused("gru", model)
+    assert told.endswith("pass prefix='decoder.' or prefix='encoder.', got ''")
+    weights = model.state_dict()
+    cell = from_pytorch("gru", weights, "decoder.")
+    np.testing.assert_array_equal(cell.W, weights["decoder.weight_hh"])
+    back = from_pytorch("gru", weights, "encoder.", layer=1, reverse=True)
+    np.testing.assert_array_equal(back.U, weights["encoder.weight_ih_l1_reverse"])
+    stack = from_pytorch_stack("gru", weights, "encoder.")
+    assert [*map(len, stack.layers)] == [2, 2]
 
 
 # --- Planted errors: the comparison must find each -------------------------------------------

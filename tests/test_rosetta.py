@@ -3,8 +3,9 @@
 Each step below is written from the equations of its source, on the weights as that source keeps
 them, and shares no line with `rnn_src`. `convert` makes the book's parameters of those weights: by
 `rnn_src.interop` where it knows the library, else by the few lines here. Sources: the papers;
-torch/nn/modules/rnn.py; keras/src/layers/rnn; flax/linen/recurrent.py at 006da41;
-haiku/_src/recurrent.py at 03718d5; equinox/nn/_rnn.py at 090c403.
+torch/nn/modules/rnn.py; keras/src/layers/rnn; tf_keras/src/layers/rnn (cudnn_*.py, and
+legacy_cells.py for TensorFlow 1); onnx/reference/ops/op_{rnn,gru,lstm}.py; flax/linen/recurrent.py
+at 006da41; haiku/_src/recurrent.py at 03718d5; equinox/nn/_rnn.py at 090c403.
 """
 
 import re
@@ -18,7 +19,7 @@ from reference import sigmoid
 
 from rnn_src import forward
 from rnn_src.cells import GRUParams, LSTMParams, RNNParams
-from rnn_src.interop import from_keras, from_pytorch
+from rnn_src.interop import from_flax, from_keras, from_onnx, from_pytorch
 
 PAGE = Path(__file__).parent.parent / "book" / "notation.md"
 D, H, T, B = 3, 4, 12, 2
@@ -47,7 +48,7 @@ def gates(order):
 def split(array, order):
     """A stacked array as a dict of blocks, by the letters of a printed order."""
     names = gates(order)
-    axis = 0 if array.shape[0] == len(names) * H else -1
+    axis = 0 if array.shape[0] == len(names) * H else -1  # rows or columns
     return dict(zip(names, np.split(array, len(names), axis=axis), strict=True))
 
 
@@ -143,6 +144,60 @@ def step_keras(kind):
     return step
 
 
+def step_cudnn(kind):
+    """Of every gate a matrix as CuDNN has it, in the memory of its transpose; biases in a row."""
+
+    def step(w, x, s):
+        h, (b, b_h) = s[0], np.split(w["bias"], 2)
+        U, W = (
+            [gate.reshape(H, -1) for gate in np.split(w[name], w[name].shape[1] // H, axis=1)]
+            for name in ("kernel", "recurrent_kernel")
+        )
+        a = [x @ u.T + part for u, part in zip(U, np.split(b, len(U)))]
+        q = [h @ v.T + part for v, part in zip(W, np.split(b_h, len(W)))]
+        if kind == "LSTM":
+            return lstm(*(left + right for left, right in zip(a, q)), s[1])
+        return (after(sigmoid(a[1] + q[1]), sigmoid(a[0] + q[0]), a[2], q[2], h, True),)
+
+    return step
+
+
+def step_tensorflow_1(kind):
+    def step(w, x, s):
+        h, both = s[0], np.concatenate([x, s[0]], axis=1)
+        if kind == "BasicRNNCell":
+            return (np.tanh(both @ w["kernel"] + w["bias"]),)
+        if kind == "GRUCell":
+            r, u = np.split(sigmoid(both @ w["gates/kernel"] + w["gates/bias"]), 2, axis=1)
+            reset = np.concatenate([x, r * h], axis=1)
+            return (u * h + (1 - u) * np.tanh(reset @ w["candidate/kernel"] + w["candidate/bias"]),)
+        i, j, f, o = np.split(both @ w["kernel"] + w["bias"], 4, axis=1)
+        return lstm(i, f + 1, j, o, s[1])
+
+    return step
+
+
+def step_onnx(kind):
+    """Of one direction: W for the input, R for the state, B with the biases of both."""
+
+    def step(w, x, s):
+        h, (b, b_h) = s[0], np.split(w["B"], 2)
+        a, q = x @ w["W"].T + b, h @ w["R"].T
+        if kind == "RNN":
+            return (np.tanh(a + q + b_h),)
+        if kind == "LSTM":
+            i, o, f, c = np.split(a + q + b_h, 4, axis=1)
+            return lstm(i, f, c, o, s[1])
+        (a_z, a_r, a_h), (q_z, q_r, q_h) = np.split(a, 3, axis=1), np.split(q, 3, axis=1)
+        b_z, b_r, b_h = np.split(b_h, 3)
+        z, r = sigmoid(a_z + q_z + b_z), sigmoid(a_r + q_r + b_r)
+        if kind == "GRU after":
+            return (after(r, z, a_h, q_h + b_h, h, True),)
+        return (z * h + (1 - z) * np.tanh(a_h + (r * h) @ w["R"][2 * H :].T + b_h),)
+
+    return step
+
+
 def step_flax(kind):
     def step(w, x, s):
         h = s[0]
@@ -216,6 +271,18 @@ def shapes_columns(ih, hh, bias, rows=None):
     }
 
 
+def shapes_cudnn(names):
+    """Columns by their shape, and both biases in a row."""
+    rows = len(names) * H
+    return {"kernel": (D, rows), "recurrent_kernel": (H, rows), "bias": (2 * rows,)}
+
+
+def shapes_onnx(names):
+    """Of one direction."""
+    rows = len(names) * H
+    return {"W": (rows, D), "R": (rows, H), "B": (2 * rows,)}
+
+
 def shapes_flax(biased, extra=()):
     return lambda names: (
         {f"i{k}/kernel": (D, H) for k in names}
@@ -257,17 +324,41 @@ def convert_keras_before(w):
     return GRUParams(W, U, b, np.zeros(H))
 
 
-def convert_flax(kind):
-    """Transpose and stack."""
+def convert_flax(cell):
+    """The names as nested mappings."""
 
     def convert(w):
-        U = np.concatenate([w[f"i{k}/kernel"].T for k in kind])
-        W = np.concatenate([w[f"h{k}/kernel"].T for k in kind])
-        if kind == ["i", "f", "g", "o"]:
-            return LSTMParams(W, U, np.concatenate([w[f"h{k}/bias"] for k in kind]))
-        return GRUParams(W, U, np.concatenate([w[f"i{k}/bias"] for k in kind]), w["hn/bias"])
+        params = {}
+        for name, array in w.items():
+            gate, kind = name.split("/")
+            params.setdefault(gate, {})[kind] = array
+        return from_flax(cell, params)
 
     return convert
+
+
+def convert_onnx(cell):
+    """With the axis of directions that the operator has."""
+    return lambda w: from_onnx(cell, *(w[k][None] for k in "WRB"), linear_before_reset=True)
+
+
+def convert_onnx_before(w):
+    """Put r before z: what would have to be right if the reset did not matter."""
+    parts = (w["W"], w["R"], *np.split(w["B"], 2))
+    U, W, b, b_h = (stack("gru", split(a, "z, r, n")) for a in parts)
+    return GRUParams(W, U, b + b_h, np.zeros(H))
+
+
+def convert_joined_rnn(w):
+    joined = w["kernel"].T
+    return RNNParams(joined[:, D:], joined[:, :D], w["bias"])
+
+
+def convert_joined_gru(w):
+    """Join the matrices of the gates and the candidate: the reset is another all the same."""
+    joined = np.concatenate([w["gates/kernel"], w["candidate/kernel"]], axis=1).T
+    b = np.concatenate([w["gates/bias"], w["candidate/bias"]])
+    return GRUParams(joined[:, D:], joined[:, :D], b, np.zeros(H))
 
 
 def convert_haiku_gru(w):
@@ -278,10 +369,10 @@ def convert_haiku_gru(w):
     return GRUParams(W, U, b, np.zeros(H))
 
 
-def convert_haiku_lstm(w):
+def convert_joined_lstm(w):
     """Part the joined matrix, transpose, reorder, and add the step's 1 to the forget bias."""
-    joined = w["linear/w"].T
-    U, W, b = (split(a, "i, g, f, o") for a in (joined[:, :D], joined[:, D:], w["linear/b"]))
+    kernel, bias = w.values()
+    U, W, b = (split(a, "i, g, f, o") for a in (kernel.T[:, :D], kernel.T[:, D:], bias))
     b["f"] = b["f"] + 1
     return LSTMParams(*(stack("lstm", block) for block in (W, U, b)))
 
@@ -350,18 +441,58 @@ ROWS = {
         "lstm", IFGO, "columns", "one", "", "",
         shapes_columns(*KERAS), step_keras("LSTM"), lambda w: from_keras("lstm", w),
     ),
+    ("Keras 2", "CuDNNGRU"): Convention(
+        "gru", "z, r, n", "CuDNN's", "two", "after", "keeps",
+        shapes_cudnn, step_cudnn("GRU"), lambda w: from_keras("gru", w),
+    ),
+    ("Keras 2", "CuDNNLSTM"): Convention(
+        "lstm", IFGO, "CuDNN's", "two", "", "",
+        shapes_cudnn, step_cudnn("LSTM"), lambda w: from_keras("lstm", w),
+    ),
+    ("TensorFlow 1", "BasicRNNCell"): Convention(
+        "rnn", "", "columns, joined", "one", "", "",
+        lambda names: {"kernel": (D + H, H), "bias": (H,)},
+        step_tensorflow_1("BasicRNNCell"), convert_joined_rnn,
+    ),
+    ("TensorFlow 1", "GRUCell"): Convention(
+        "gru", RZN, "columns, joined, $n$ apart", "one", "before", "keeps",
+        lambda names: {
+            "gates/kernel": (D + H, 2 * H), "gates/bias": (2 * H,),
+            "candidate/kernel": (D + H, H), "candidate/bias": (H,),
+        },
+        step_tensorflow_1("GRUCell"), convert_joined_gru,
+    ),
+    ("TensorFlow 1", "BasicLSTMCell, LSTMCell"): Convention(
+        "lstm", "i, g, f, o", "columns, joined", "one", "", "",
+        lambda names: {"kernel": (D + H, 4 * H), "bias": (4 * H,)},
+        step_tensorflow_1("BasicLSTMCell"), convert_joined_lstm,
+    ),
+    ("ONNX", "RNN"): Convention(
+        "rnn", "", "rows", "two", "", "", shapes_onnx, step_onnx("RNN"), convert_onnx("rnn"),
+    ),
+    ("ONNX", "GRU(linear_before_reset=1)"): Convention(
+        "gru", "z, r, n", "rows", "two", "after", "keeps",
+        shapes_onnx, step_onnx("GRU after"), convert_onnx("gru"),
+    ),
+    ("ONNX", "GRU(linear_before_reset=0)"): Convention(
+        "gru", "z, r, n", "rows", "two", "before", "keeps",
+        shapes_onnx, step_onnx("GRU before"), convert_onnx_before,
+    ),
+    ("ONNX", "LSTM"): Convention(
+        "lstm", "i, o, f, g", "rows", "two", "", "",
+        shapes_onnx, step_onnx("LSTM"), convert_onnx("lstm"),
+    ),
     ("Flax linen", "SimpleCell"): Convention(
         "rnn", "", "columns", "one", "", "",
-        shapes_flax("i"), step_flax("SimpleCell"),
-        lambda w: RNNParams(w["h/kernel"].T, w["i/kernel"].T, w["i/bias"]),
+        shapes_flax("i"), step_flax("SimpleCell"), convert_flax("rnn"),
     ),
     ("Flax linen", "GRUCell"): Convention(
         "gru", f"separate: {RZN}", "columns", PLUS, "after", "keeps",
-        shapes_flax("i", extra=("hn",)), step_flax("rzn"), convert_flax(["r", "z", "n"]),
+        shapes_flax("i", extra=("hn",)), step_flax("rzn"), convert_flax("gru"),
     ),
     ("Flax linen", "LSTMCell, OptimizedLSTMCell"): Convention(
         "lstm", f"separate: {IFGO}", "columns", "one", "", "",
-        shapes_flax("h"), step_flax("ifgo"), convert_flax(["i", "f", "g", "o"]),
+        shapes_flax("h"), step_flax("ifgo"), convert_flax("lstm"),
     ),
     ("Haiku", "VanillaRNN"): Convention(
         "rnn_relu", "", "columns", "two", "", "",
@@ -378,7 +509,7 @@ ROWS = {
     ("Haiku", "LSTM"): Convention(
         "lstm", "i, g, f, o", "columns, joined", "one", "", "",
         lambda names: {"linear/w": (D + H, 4 * H), "linear/b": (4 * H,)},
-        step_haiku("LSTM"), convert_haiku_lstm,
+        step_haiku("LSTM"), convert_joined_lstm,
     ),
     ("Equinox", "GRUCell"): Convention(
         "gru", RZN, "rows", PLUS, "after", "keeps",
@@ -435,6 +566,8 @@ def test_the_converted_weights_give_the_states_of_the_source(line):
     for name, array in weights.items():  # the reset is all that differs: with a diagonal W_n
         if name in {"Wn", "recurrent_kernel", "w_h"}:
             array[:, -H:] = np.diag(np.diag(array[:, -H:]))
+        if name in {"R", "candidate/kernel"}:
+            array[-H:] = np.diag(np.diag(array[-H:]))
     theirs, ours = states_of(line, weights)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-12)
 
@@ -477,6 +610,20 @@ def test_interop_refuses_the_reset_before_the_product():
         from_keras("gru", weights)
 
 
+@pytest.mark.parametrize("kind", ["BasicRNNCell", "GRUCell", "BasicLSTMCell"])
+def test_the_cells_of_tensorflow_1_compute_what_is_written_here(kind):
+    """From a zero state; make_keras_reference.py ran them."""
+    with np.load(Path(__file__).parent / "data" / "keras.npz") as stored:
+        given = {k.partition("/")[2]: a for k, a in stored.items() if k.startswith(f"tf1_{kind}")}
+        x, outputs = stored["x"].swapaxes(0, 1), given.pop("outputs").swapaxes(0, 1)
+    short = {k: re.sub(r".*_cell_", "", k).replace("_", "/") for k in given}
+    weights = {short[k]: a for k, a in given.items()}
+    s = (np.zeros(outputs[0].shape),) * 2
+    for x_t, output in zip(x, outputs, strict=True):
+        s = step_tensorflow_1(kind)(weights, x_t, s)
+        np.testing.assert_allclose(s[0], output, rtol=0, atol=1e-13)
+
+
 # --- The table itself ------------------------------------------------------------------------
 
 
@@ -517,6 +664,7 @@ def test_the_layout_is_what_the_table_says(line):
     by_columns = {(D, stacked * H), (H, stacked * H)}
     joined = {(D + H, stacked * H)}
     wanted = {PAPER: by_rows, "rows": by_rows, "columns": by_columns, "columns, joined": joined}
+    wanted |= {"CuDNN's": by_columns, "columns, joined, $n$ apart": {(D + H, 2 * H), (D + H, H)}}
     assert set(matrices) == wanted[row.matrices]
     numbers = sum(a.size for name, a in weights.items() if a.ndim == 1 or "bias" in name)
     G = len(names)

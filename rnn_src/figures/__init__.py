@@ -9,6 +9,7 @@ labelled where they end.
 
 from rnn_src.figures.claims import quote
 from rnn_src.figures.curves import end_label, level, measured, predicted, seeds
+from rnn_src.figures.growth import checkup_figure
 from rnn_src.figures.matrices import heat, spectrum
 from rnn_src.figures.sequences import text_strip, unrolled
 from rnn_src.figures.sliders import explorable
@@ -17,6 +18,7 @@ from rnn_src.figures.style import COLORS, STYLE
 __all__ = [
     "COLORS",
     "STYLE",
+    "checkup_figure",
     "end_label",
     "explorable",
     "heat",
