@@ -163,6 +163,7 @@ QUIET := env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=1 OPENBLAS
 bench: .venv-bench/ready .venv/ready  ## time a training step against PyTorch, and the passes against T
 	@$(QUIET) $(BENCH) bench/speed.py
 	@$(QUIET) $(BENCH) bench/bptt_cost.py
+	@$(QUIET) $(BIN) bench/instruments.py
 	@$(QUIET) $(BIN) bench/showdown_cost.py
 
 # The points fill the cores, so each has one thread; what is finished is not measured again.

@@ -308,6 +308,23 @@ def test_stacks_that_are_refused(stored):
         from_pytorch_stack("gru", None)
 
 
+def test_a_trained_network_gives_the_answers_that_pytorch_gave():
+    """Two layers, padded and batch first, in float32, with an embedding and a readout."""
+    with np.load(DATA.parent / "reader.npz", allow_pickle=False) as arrays:
+        stored = dict(arrays)
+    assert [word.split()[0] for word in stored["made"][:2]] == ["torch", "numpy"]
+    weights = {k.removeprefix("weights/"): a for k, a in stored.items() if "weights/" in k}
+    lengths, B = stored["lengths"], len(stored["lengths"])
+    x = weights["embedding.weight"][stored["words"].T]
+    outputs, _ = forward_stack(from_pytorch_stack("lstm", weights, "lstm."), x, None, lengths)
+    logits = outputs[lengths - 1, np.arange(B)] @ weights["readout.weight"].T
+    logits += weights["readout.bias"]
+    assert outputs.dtype == np.float32 and lengths.min() < lengths.max()
+    np.testing.assert_allclose(logits, stored["logits"], rtol=0, atol=2e-5)
+    np.testing.assert_array_equal(logits.argmax(axis=1), stored["places"])
+    assert np.abs(logits).max() > 5 and {*stored["places"].tolist()} == {0, 1, 2, 3}
+
+
 # --- Bad input -------------------------------------------------------------------------------
 
 
