@@ -11,6 +11,7 @@ from the weights alone: a network that reads other inputs is another product of 
 import argparse
 import sys
 from pathlib import Path
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -123,7 +124,9 @@ class Checkup(NamedTuple):
         lines.append(f"  largest exponents, in logarithms a step   {exponents}")
         for level, lag in self.reach.items():
             lines.append(f"  below {level:7.1g} from lag {'-' if lag is None else lag}")
-        lines += [f"- {finding.says} [{finding.chapter}]" for finding in self.findings]
+        for finding in self.findings:
+            page = finding.chapter.removeprefix("ch-")
+            lines.append(fill(f"- {finding.says} [{page}]", 76, subsequent_indent="  "))
         return "\n".join(lines)
 
 
@@ -361,7 +364,7 @@ def _read_gates(found, T):
         return
     longest, middle = found.half_lives.max(), np.median(found.half_lives)
     gate = {"f": "forget", "z": "update"}[KEEPS[found.cell]]
-    if longest < T / 4:
+    if longest < T / 4 and found.reach[SMALL] is not None:  # or other paths carry the gradient
         yield Finding(
             "short gates",
             f"The {gate} gates halve what they keep within {middle:.1f} steps (median unit; the "

@@ -473,7 +473,10 @@ def test_no_private_name_is_imported_from_another_module():
     for path in (ROOT / "rnn_src").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("rnn_src"):
-                found |= {alias.name for alias in node.names if alias.name.startswith("_")}
+                # a folder may share a file of its own
+                shared = path.parent == ROOT / node.module.replace(".", "/")
+                names = [] if shared else [alias.name for alias in node.names]
+                found |= {name for name in names if name.startswith("_")}
     assert found <= BORROWED
 
 

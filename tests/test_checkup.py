@@ -53,6 +53,14 @@ def saturating(bias):
     return params._replace(b=np.full(H, bias), U=0 * params.U), x
 
 
+def carried():
+    """Gates that keep nothing, and a candidate whose own weights carry the gradient."""
+    params, x = gated("lstm", -6.0)
+    W = 0 * params.W
+    W[2 * H : 3 * H] = 4 * np.eye(H)  # a half of i, a half of o: g's path has slope 1 at 0
+    return params._replace(W=W, U=1e-3 * params.U), x
+
+
 DESERVED = [
     ("vanishing", "rnn", drawn("rnn", scale=0.7)),
     ("vanishing", "lstm", gated("lstm", 0.0)),
@@ -87,6 +95,7 @@ NOT_DESERVED = [
     ("saturated", "rnn", saturating(0.1)),
     ("saturated", "rnn_linear", drawn("rnn_linear")),
     ("short gates", "lstm", gated("lstm", 6.0)),
+    ("short gates", "lstm", carried()),
     ("short gates", "gru", gated("gru", 6.0)),
 ]
 
