@@ -82,8 +82,8 @@ class Checkup(NamedTuple):
         The norm of the gradient's sampling error in this batch, over the gradient's. None without
         `dstates`, or with a single sequence.
     saturated : float
-        The share of activations beyond 0.95: |h| of a cell without gates, gates within 0.05 of 0 or
-        1 of one with gates. NaN for units that do not saturate.
+        The share of activations beyond 0.95 in size, of a cell without gates; of gates within 0.05
+        of 0 or 1, of one with gates. NaN for units that do not saturate.
     half_lives : (H,) ndarray, or None
         For each unit the steps in which the gate that keeps the past, at its geometric mean over
         these inputs, lets a half through. None for a cell without gates.
