@@ -6,19 +6,15 @@ Every length is timed in turn, many rounds over, and the median is kept: what el
 doing then weighs on all lengths alike. The result carries where it was measured.
 """
 
-import datetime
-import json
 import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
 for name in ("OMP", "OPENBLAS", "MKL"):  # one thread: the book's own setting
     os.environ[f"{name}_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402 (after the thread setting, which it reads)
-from machine import processor  # noqa: E402
+from machine import here, keep  # noqa: E402
 
 from rnn_src import backward, forward, init  # noqa: E402
 
@@ -43,20 +39,13 @@ def main():
     for _ in range(ROUNDS):
         for T, (x, dstates) in data.items():
             times[T].append(seconds(params, x, dstates))
-    result = {
-        "command": "make bench",
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
+    result = here() | {
         "sizes": {"B": B, "D": D, "H": H, "dtype": "float64", "rounds": ROUNDS},
         "T": list(LENGTHS),
         "forward_seconds": [statistics.median(f for f, _ in times[T]) for T in LENGTHS],
         "backward_seconds": [statistics.median(b for _, b in times[T]) for T in LENGTHS],
     }
-    target = Path(__file__).parent / "results" / "bptt_cost.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(result, indent=1) + "\n")
+    keep("bptt_cost", result)
     for T, f, b in zip(LENGTHS, result["forward_seconds"], result["backward_seconds"], strict=True):
         print(f"T = {T:5}: forward {1e3 * f:8.2f} ms, backward {1e3 * b:8.2f} ms")
 

@@ -8,19 +8,15 @@ which keep their tapes. By Jacobian: the Jacobians of one layer over one sequenc
 their products for every lag.
 """
 
-import datetime
-import json
 import os
-import platform
 import statistics
 import time
-from pathlib import Path
 
 for name in ("OMP", "OPENBLAS", "MKL"):  # one thread: the book's own setting
     os.environ[f"{name}_NUM_THREADS"] = "1"
 
 import numpy as np  # noqa: E402 (after the thread setting, which it reads)
-from machine import processor  # noqa: E402
+from machine import here, keep  # noqa: E402
 
 from rnn_src import init, jacobians  # noqa: E402
 from rnn_src.gradient_flow import gradient_by_input, lag_norms  # noqa: E402
@@ -70,17 +66,11 @@ def main():
                 row = {"what": measure.__name__, "T": T, "B": B, "H": H, "dtype": dtype}
                 rows.append(row | measure(T, B, H, dtype))
                 print(rows[-1], flush=True)
-    result = {
-        "command": "make bench",
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
+    result = here() | {
         "rounds": ROUNDS,
         "rows": rows,
     }
-    target = Path(__file__).parent / "results" / "instruments.json"
-    target.write_text(json.dumps(result, indent=1) + "\n")
+    keep("instruments", result)
 
 
 if __name__ == "__main__":

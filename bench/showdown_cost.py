@@ -9,10 +9,7 @@ step of Adam, on the longest sequences of the task. The median over the rounds i
 it was measured.
 """
 
-import datetime
-import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -23,7 +20,7 @@ for name in ("OMP", "OPENBLAS", "MKL"):  # one thread: the book's own setting
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import numpy as np  # noqa: E402 (after the thread setting, which it reads)
-from machine import processor  # noqa: E402
+from machine import here, keep  # noqa: E402
 
 from experiments import race_rates, reach_rates  # noqa: E402
 from rnn_src.optimizers import adam, clip_by_norm  # noqa: E402
@@ -71,17 +68,11 @@ def main():
             ratio = statistics.median(r[model] / r["tanh"] for r in rounds[WARM:])
             rows.append({"task": task, "model": model, "over_tanh": ratio})
             print(f"{task:15} {model:11} {ratio:5.2f} of the tanh network's time", flush=True)
-    result = {
-        "command": "make bench",
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
+    result = here() | {
         "rounds": ROUNDS,
         "updates": rows,
     }
-    target = Path(__file__).parent / "results" / "showdown_cost.json"
-    target.write_text(json.dumps(result, indent=1) + "\n")
+    keep("showdown_cost", result)
 
 
 if __name__ == "__main__":

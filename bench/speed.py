@@ -12,20 +12,16 @@ multiply matrices.
 """
 
 import argparse
-import datetime
-import json
-import platform
 import re
 import statistics
 import time
 import tracemalloc
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import threadpoolctl
 import torch
-from machine import processor
+from machine import here, keep
 from naive import batch_step, naive_step
 
 from rnn_src import CELLS, backward, forward, init
@@ -43,7 +39,6 @@ SIZES = (
 )
 DTYPES = ("float64", "float32")
 LEAST_SECONDS = 0.1  # one turn of a contender repeats its step for at least so long
-RESULT = Path(__file__).parent / "results" / "speed.json"
 
 
 def numpy_step(name, params, x, s0, dstates):
@@ -215,12 +210,7 @@ def machine():
         for library in threadpoolctl.threadpool_info()
         if library["user_api"] == "blas" and "numpy" in library["filepath"]
     ]
-    return {
-        "command": "make bench",
-        "date": datetime.date.today().isoformat(),
-        "processor": processor(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
+    return here() | {
         "numpy_blas": ", ".join(kernels),
         "torch": torch.__version__,
         "torch_blas": ", ".join(
@@ -258,7 +248,7 @@ def main():
         print("memory:", result["memory"][-1])
     everything = [CELL_NAMES, DTYPES, range(len(SIZES))]
     if [options.cells, options.dtypes, options.sizes] == everything:
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        keep("speed", result)
         print("Written for the book; `make html` shows it on the page about speed.")
 
 

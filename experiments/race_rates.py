@@ -8,7 +8,7 @@ over the last tenth is best: the test set chooses nothing.
 import numpy as np
 
 from experiments.grid import rounded
-from experiments.reach_rates import FIRST, MODELS, RATES, hidden_size
+from experiments.reach_rates import FIRST, MODELS, RATES, beyond, hidden_size
 from rnn_src.training import Experiment, run
 
 NETWORKS = [model for model in MODELS if not model.endswith((" 0", " chrono"))]
@@ -53,14 +53,10 @@ def measure(task, model, seed):
 
     for place in FIRST:
         trial(place)
-    while True:
-        best = min(losses, key=losses.get)
-        beyond = {min(losses): best - 1, max(losses): best + 1}.get(best)
-        if beyond not in range(len(RATES)):
-            break
-        trial(beyond)
+    while (place := beyond(losses, min(losses, key=losses.get))) is not None:
+        trial(place)
     return {
-        "best": RATES[best],
+        "best": RATES[min(losses, key=losses.get)],
         "rates": [RATES[place] for place in sorted(losses)],
         "losses": [rounded(losses[place]) for place in sorted(losses)],
         "first_losses": first[0],

@@ -129,6 +129,12 @@ def judge(trials):
     return sum(solved), -made, -np.mean(losses)
 
 
+def beyond(tried, best):
+    """The place next to the best one, if that is at an edge of those tried and RATES goes on."""
+    place = {min(tried): best - 1, max(tried): best + 1}.get(best)
+    return place if place in range(len(RATES)) else None
+
+
 def climb(trial):
     """Try rates until the best one is not at an edge; the places tried, and whether noise chose.
 
@@ -154,11 +160,9 @@ def climb(trial):
     if at_guessing():
         for place in set(MIDDLE) - set(tried):
             attempt(place)
-    while True:
-        beyond = {min(tried): best() - 1, max(tried): best() + 1}.get(best())
-        if at_guessing() or beyond not in range(len(RATES)):
-            return {place: tried[place] for place in sorted(tried)}, best(), at_guessing()
-        attempt(beyond)
+    while not at_guessing() and (place := beyond(tried, best())) is not None:
+        attempt(place)
+    return {place: tried[place] for place in sorted(tried)}, best(), at_guessing()
 
 
 def measure(task, model, seed):

@@ -24,9 +24,8 @@ from rnn_src.scan import forward, jacobians
 
 __all__ = ["Checkup", "Finding", "checkup", "main"]
 
-#: The names of a cell's blocks of rows in W, U and b; those behind the colon are logistic.
+#: The names of a cell's blocks of rows in W, U and b.
 BLOCKS = {"gru": "rzn", "lstm": "ifgo"}
-LOGISTIC = {"gru": "rz", "lstm": "ifo"}
 KEEPS = {"gru": "z", "lstm": "f"}  # the gate that lets the past through
 SMALL = 1e-3  # what counts as forgotten, of a norm or of a gradient
 EDGE = 0.95  # a tanh beyond it, or a gate as near to 0 or 1, passes less than a tenth of a gradient
@@ -177,12 +176,15 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
     """
     checks.choice("cell", cell, CELLS)
     states, tape = forward(cell, params, x, s0, lengths)
-    T, B = states.shape[0] - 1, states.shape[1]
+    T, B, S = states.shape[0] - 1, *states.shape[1:]
+    if dstates is not None:  # here, as it is: later on half a batch is looked at
+        shape = (("T", T), ("B", B), ("S", S))
+        dstates = checks.array("dstates", dstates, shape, states.dtype)
     steps = np.full(B, T) if tape.lengths is None else tape.lengths
     J = jacobians(cell, params, x, s0, lengths)
     norms = lag_norms(J, lengths)
     # the padding's Jacobians are the identity: they add nothing to the sum, only to its length
-    exponents = lyapunov_exponents(J, min(3, J.shape[2])) * (T / steps)[:, None]
+    exponents = lyapunov_exponents(J, min(3, S)) * (T / steps)[:, None]
     shares, noise = _shares(cell, params, tape.x, dstates, states[0], tape.lengths)
     found = Checkup(
         cell,
@@ -239,14 +241,14 @@ def _gates(cell, params, tape, states, real):
     """The saturated share, and the half-life that each unit's keeping gate gives."""
     H = params.W.shape[1]
     if cell not in BLOCKS:
-        bounded = CELLS[cell].name not in ("rnn_relu", "rnn_linear")
+        bounded = cell not in ("rnn_relu", "rnn_linear")
         return float(np.mean(np.abs(states[1:][real]) > EDGE)) if bounded else np.nan, None
     a = states[:-1, :, :H] @ params.W.T + tape.x @ params.U.T + params.b
-    gates = {}
-    for k, letter in enumerate(BLOCKS[cell]):
-        gates[letter] = 0.5 + 0.5 * np.tanh(0.5 * a[..., k * H : (k + 1) * H][real])
-    logistic = np.stack([gates[letter] for letter in LOGISTIC[cell]])
-    keep = np.mean(np.log(np.maximum(gates[KEEPS[cell]], 1e-300)), axis=0)
+    a = a[real].reshape(-1, CELLS[cell].gates, H)
+    gates = 0.5 + 0.5 * np.tanh(0.5 * a)
+    logistic = gates[:, CELLS[cell].logistic]
+    kept = gates[:, BLOCKS[cell].index(KEEPS[cell])]
+    keep = np.mean(np.log(np.maximum(kept, 1e-300)), axis=0)
     with np.errstate(divide="ignore"):
         return float(np.mean(np.abs(logistic - 0.5) > EDGE - 0.5)), -np.log(2) / keep
 
@@ -283,8 +285,8 @@ def _read(found):
         yield Finding(
             "vanishing",
             f"From {forgotten} steps back a gradient arrives with less than a thousandth of its "
-            f"norm {on} (median; the last exponents say {np.exp(rate):.3f} a step). Whatever lies "
-            f"farther back is learned last, if at all.",
+            f"norm {on} (median; the largest exponent says {np.exp(rate):.3f} a step). Whatever "
+            f"lies farther back is learned last, if at all.",
             "ch-vanishing",
         )
     elif not chaotic and 0.1 < median[-1] < 10:

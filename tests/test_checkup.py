@@ -188,6 +188,8 @@ def test_bad_input_gets_one_sentence():
         checkup("rnn", params, x[..., :2])
     with pytest.raises(ValueError, match="dstates must be"):
         checkup("rnn", params, x, on_the_last(x)[1:])
+    with pytest.raises(ValueError, match=r"with T = 60, B = 8, S = 16, got \(60, 7, 16\)"):
+        checkup("rnn", params, x, on_the_last(x)[:, 1:])
     with pytest.raises(ValueError, match="dstates must give W a gradient"):
         checkup("rnn", params, x, np.zeros((T, B, H)))
 

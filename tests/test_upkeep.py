@@ -5,11 +5,17 @@ with the reason. The tiny book of test_book.py is built, and `make` is asked wha
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
+import threading
+from contextlib import closing
 from importlib.util import find_spec
 
 import pytest
+from jupyter_cache import get_cache
+from myst_nb.core.execute import cache as execution
+from nbclient import NotebookClient
 from test_book import FIGURE, ROOT, TEXTS, build, cell, tiny_book
 
 sys.path.append(str(ROOT / "book" / "_ext"))
@@ -74,6 +80,24 @@ def test_a_build_makes_damaged_results_again(damage, copied):
     assert "Executed notebook" in log
     code, log = build(copied)
     assert code == 0 and "damaged;" not in log and "Executing notebook" not in log
+
+
+def test_tables_that_are_locked_for_long_are_waited_for(tmp_path):
+    kernels.be_patient()
+    cache = get_cache(tmp_path)
+    cache.list_cache_records()  # makes the tables
+    with closing(sqlite3.connect(tmp_path / "global.db", check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        timer = threading.Timer(6, other.rollback)  # SQLite itself gives up after 5 seconds
+        timer.start()
+        assert cache.list_cache_records() == []
+        timer.join()
+
+
+def test_a_kernel_that_starts_late_is_waited_for():
+    kernels.be_patient()
+    assert execution.single_nb_execution.keywords == {"startup_timeout": 600}
+    assert "startup_timeout" in NotebookClient.class_trait_names()
 
 
 # --- Pages that are gone ---------------------------------------------------------------------

@@ -277,14 +277,14 @@ def assert_equal(name, ours, theirs):
 # --- The stored file and the command ---------------------------------------------------------
 
 
-def write(path=DATA):
+def write(path=DATA, command=COMMAND, stored=STORED, draw=draw, run_pytorch=run_pytorch):
     """Store the small cases, their results, and what made them."""
     import torch
 
     torch.set_num_threads(1)
-    made = [f"torch {torch.__version__}", f"numpy {np.__version__}", COMMAND]
+    made = [f"torch {torch.__version__}", f"numpy {np.__version__}", command]
     arrays = {"made": np.array(made)}
-    for case in STORED:
+    for case in stored:
         problem = draw(case)
         for kind, group in [("problem", problem), ("result", run_pytorch(problem))]:
             arrays |= {f"{case.name}/{kind}/{k}": array for k, array in group.items()}
@@ -297,7 +297,7 @@ def read(path=DATA):
     cases = {}
     with np.load(path, allow_pickle=False) as arrays:
         for key in set(arrays.files) - {"made"}:
-            name, kind, k = key.split("/")
+            name, kind, k = key.split("/", 2)
             pair = cases.setdefault(name, ({}, {}))
             pair[("problem", "result").index(kind)][k] = arrays[key]
         return arrays["made"].tolist(), cases

@@ -13,10 +13,12 @@ nn.RNNCell, GRUCell and LSTMCell are stepped over x and stand for a stack of one
 """
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch_reference
 from torch_reference import GATES, relative_errors, unit_radius
 
 from rnn_src.stack import backward_stack, forward_stack, from_pytorch_stack
@@ -162,28 +164,8 @@ def run_package(problem, lengths="as given"):
 # --- The stored file and the command ---------------------------------------------------------
 
 
-def write(path=DATA):
-    """Store the small cases, their results, and what made them."""
-    import torch
-
-    torch.set_num_threads(1)
-    arrays = {"made": np.array([f"torch {torch.__version__}", f"numpy {np.__version__}", COMMAND])}
-    for case in STORED:
-        problem = draw(case)
-        for kind, group in [("problem", problem), ("result", run_pytorch(problem))]:
-            arrays |= {f"{case.name}/{kind}/{k}": array for k, array in group.items()}
-    np.savez_compressed(path, **arrays)
-
-
-def read(path=DATA):
-    """What made the file, and {name: (problem, result)}."""
-    cases = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for key in set(arrays.files) - {"made"}:
-            name, kind, k = key.split("/", 2)
-            pair = cases.setdefault(name, ({}, {}))
-            pair[("problem", "result").index(kind)][k] = arrays[key]
-        return arrays["made"].tolist(), cases
+read = partial(torch_reference.read, DATA)
+write = partial(torch_reference.write, DATA, COMMAND, STORED, draw, run_pytorch)
 
 
 def print_errors():

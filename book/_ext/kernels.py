@@ -8,7 +8,13 @@ import sqlite3
 import sys
 import time
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+
+from jupyter_cache.executors.utils import single_nb_execution
+from myst_nb.core.execute import cache
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 
 def sound(folder):
@@ -42,12 +48,23 @@ def whole(folder):
     return folder
 
 
+def be_patient():
+    """On a machine that is busy with other things a kernel takes minutes to start, and the tables
+    of results are locked for longer than the five seconds that SQLite waits.
+    """
+    cache.single_nb_execution = partial(single_nb_execution, startup_timeout=600)
+
+    @event.listens_for(Engine, "connect")
+    def wait(connection, _):
+        connection.execute("PRAGMA busy_timeout = 600000")  # milliseconds
+
+
 def prepare(root):
     """Set the environment of the kernels; return the folder of results that fit all they read."""
-    settings, cache = root / "book" / "_kernel", root / "_build" / "cache"
+    settings, kept = root / "book" / "_kernel", root / "_build" / "cache"
 
     # Kernels read their profile from a copy, because IPython writes beside it.
-    profile = cache / "ipython" / "profile_default"
+    profile = kept / "ipython" / "profile_default"
     profile.mkdir(parents=True, exist_ok=True)
     shutil.copy(settings / "ipython_kernel_config.py", profile)
     os.environ["IPYTHONDIR"] = str(profile.parent)
@@ -74,4 +91,5 @@ def prepare(root):
     digest = hashlib.sha256(sys.version.encode() + order.encode())
     for path in inputs:
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
-    return whole(cache / digest.hexdigest()[:16])
+    be_patient()
+    return whole(kept / digest.hexdigest()[:16])
