@@ -134,7 +134,7 @@ def transient_norm(g, k):
     Returns
     -------
     float or ndarray
-        The limit of norm(W^k) as n grows with k fixed, almost surely.
+        The limit of norm(W^k) as n grows with k fixed: the end of the law of its singular values.
 
     Raises
     ------
@@ -145,7 +145,8 @@ def transient_norm(g, k):
     -----
     :eq:`eq-jacobians-transient` in :ref:`ch-jacobians`: (k+1)^(k+1)/k^k is the right end of the
     Fuss-Catalan law, which the squared singular values of W^k follow (Alexeev, Gotze and Tikhomirov
-    2010). About g^k sqrt(e (k + 1/2)); for k = 1 it is 2 g.
+    2010). A law of all does not exclude single values beyond its end: that the norm goes to the end
+    is measured in the chapter, not proved. About g^k sqrt(e (k + 1/2)); for k = 1 it is 2 g.
 
     Examples
     --------
