@@ -57,7 +57,7 @@ def cobweb(ax, step, starts, steps, rests, low, high, color=COLORS["rnn"], walk=
     high = checks.number("high", high, low, low_open=True)
     grid, ends = np.linspace(low, high, 400), []
     ax.plot([low, high], [low, high], color=COLORS["chance"], lw=1)
-    ax.plot(grid, step(grid), color=color, lw=1.8)
+    ax.plot(grid, step(grid), color=color, lw=1.5)
     for x in starts:
         ax.plot(x, x, "s", color=COLORS["theory"], ms=4.5, zorder=6, label="start")
         corners = [(x, x)]
@@ -65,7 +65,7 @@ def cobweb(ax, step, starts, steps, rests, low, high, color=COLORS["rnn"], walk=
             new = float(step(x))
             corners += [(x, new), (new, new)]
             x = new
-        ax.plot(*np.transpose(corners), color=walk, lw=1.1, label="walk")
+        ax.plot(*np.transpose(corners), color=walk, lw=1, label="walk")
         ends.append(x)
     for at, kind in rests:
         full = {"stable": "full", "unstable": "none", "fold": "top"}[kind]
@@ -73,7 +73,7 @@ def cobweb(ax, step, starts, steps, rests, low, high, color=COLORS["rnn"], walk=
             full = "bottom"  # the curve lies above the diagonal: states arrive from below
         ax.plot(
             at, at, "o", color=color, fillstyle=full, markerfacecoloralt="white",
-            mfc="white" if full == "none" else color, ms=7, zorder=5, label=kind,
+            mfc="white" if full == "none" else color, ms=6.5, zorder=5, label=kind,
         )  # fmt: skip
     ax.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     ax.set(xlabel="$x_{t-1}$", ylabel="$x_t$")
