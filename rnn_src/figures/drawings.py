@@ -369,13 +369,13 @@ def weight_paths(ax, uses, w):
         strokes.place(ax, f"h {k + 1}", box)
         strokes.write(ax, x, 5.15, f"$h_{k + 1}$", 12)
         strokes.write(ax, x, 0.35, f"$w^{{({k + 1})}}$", 12, color)
-        strokes.write(ax, x + 0.1, 1.4, f"× $h_{k}$ = {uses[k]:g}", 9.5, color, ha="left")
+        strokes.write(ax, x + 0.1, 1.4, f"× $h_{k}$ = {uses[k]:g}", color=color, ha="left")
         factor = w if k < 2 else 1
-        strokes.write(ax, (x + (*columns, loss)[k + 1]) / 2, 5.15, f"× {factor:g}", 9.5)
+        strokes.write(ax, (x + (*columns, loss)[k + 1]) / 2, 5.15, f"× {factor:g}")
     strokes.place(ax, "L", function(loss, 3.65, "", (0.3, 1.15)))
     strokes.write(ax, loss, 5.15, "$L$", 12)
-    strokes.write(ax, 6.45, 5.35, "each\npath", 9.5)
-    strokes.write(ax, 7.7, 5.35, "total ×\ntotal", 9.5)
+    strokes.write(ax, 6.45, 5.35, "each\npath")
+    strokes.write(ax, 7.7, 5.35, "total ×\ntotal")
     worth = uses * w ** np.arange(2, -1, -1)
     for k, (y, color) in enumerate(zip(lanes, shades)):
         strokes.wire(
@@ -441,10 +441,10 @@ def unit_paths(ax, W, start, path):
             nodes[k, i] = state(x[k], y[i], text, 0.44)
             on = path[k] == i
             color = COLORS["wrong"] if on else strokes.INK
-            strokes.place(ax, f"{i + 1} at {k}", nodes[k, i], 9.5, color, 2 if on else 1.1)
-        strokes.write(ax, x[k], 0.3, f"step {k}", 9.5)
+            strokes.place(ax, f"{i + 1} at {k}", nodes[k, i], 10, color, 2 if on else 1.1)
+        strokes.write(ax, x[k], 0.3, f"step {k}")
     for i in range(H):
-        strokes.write(ax, 0.5, y[i], f"unit {i + 1}", 9.5)
+        strokes.write(ax, 0.5, y[i], f"unit {i + 1}")
     for k in range(len(path) - 1):
         for i, j in np.argwhere(W):
             points = strokes.route(nodes, (k, j), (k + 1, i))
@@ -456,4 +456,4 @@ def unit_paths(ax, W, start, path):
             shift = (0, 0.36) if i == j else (-0.1, 0.08)
             where = "center" if i == j else "right"
             at = middle + shift
-            strokes.write(ax, *at, f"× {W[i, j]:g}", 9, color, ha=where)
+            strokes.write(ax, *at, f"× {W[i, j]:g}", color=color, ha=where)
