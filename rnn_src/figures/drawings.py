@@ -453,7 +453,7 @@ def unit_paths(ax, W, start, path):
             name = f"{j + 1} at {k} > {i + 1} at {k + 1}"
             strokes.wire(ax, points, name, color, 2.2 if on else 1.2)
             middle = np.mean(points, axis=0)
-            shift = (0, 0.36) if i == j else (-0.1, 0.08)
+            shift = (0, 0.42) if i == j else (-0.1, 0.08)
             where = "center" if i == j else "right"
             at = middle + shift
             strokes.write(ax, *at, f"× {W[i, j]:g}", color=color, ha=where)
