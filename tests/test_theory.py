@@ -26,6 +26,7 @@ from rnn_src.theory import (
     kreiss_constant,
     latch_threshold,
     mean_field,
+    rests,
     rounding_lag,
     tanh_lyapunov,
     transient_norm,
@@ -284,17 +285,29 @@ def test_a_latch_withstands_any_input_up_to_its_threshold():
         assert (x > 0).all()
 
 
-def rests(w, b):
-    """How often w sigma(x) + b - x changes its sign, on a fine grid."""
-    x = np.arange(b - 1, b + w + 1, 1e-4)
-    return np.count_nonzero(np.diff(np.sign(w * logistic(x) + b - x)))
+def rests_of(w, b):
+    """The rests of x -> w sigma(x) + b and how they lie."""
+    return rests(lambda x: w * logistic(x) + b, b - 1, b + w + 1)
 
 
 @pytest.mark.parametrize("w", [4.5, 5.0, 6.0, 20.0])
 def test_two_rests_appear_at_one_fold_and_vanish_at_the_other(w):
     low, high = fold_points(w)
     near = [low - 1e-6, low + 1e-6, (low + high) / 2, high - 1e-6, high + 1e-6]
-    assert [rests(w, b) for b in near] == [1, 3, 3, 3, 1]
+    assert [len(rests_of(w, b)) for b in near] == [1, 3, 3, 3, 1]
+    kinds = [[kind for _, kind in rests_of(w, b)] for b in (low, (low + high) / 2, high)]
+    three = ["stable", "unstable", "stable"]
+    assert kinds == [["stable", "fold"], three, ["fold", "stable"]]
+
+
+@pytest.mark.parametrize("w, h", [(0.5, 0.2), (2.0, 0.0), (2.0, 0.4), (3.0, -1.0), (1.5, 2.0)])
+def test_rests_are_where_the_map_stays_and_stable_where_its_slope_is_below_1(w, h):
+    found = rests(lambda x: np.tanh(w * x + h), -1.2, 1.2)
+    assert len(found) in (1, 3)
+    for x, kind in found:
+        assert abs(np.tanh(w * x + h) - x) < 1e-4
+        assert kind == ("stable" if w * (1 - x**2) < 1 else "unstable")
+    assert [x for x, _ in found] == sorted(x for x, _ in found)
 
 
 def descend(w, b, steps=50):
@@ -571,6 +584,8 @@ BAD = [
     *bad(underflow_lag, "dtype", ["float16", int, None, "x", complex], "float32 or ", rate=0.5),
     *bad(latch_threshold, "w", [1, 0.5, np.inf, *NOT_NUMBERS], r"a number in \(1, inf\), got "),
     *bad(fold_points, "w", [4, -5, np.inf, *NOT_NUMBERS], r"a number in \(4, inf\), got "),
+    *bad(rests, "low", NOT_NUMBERS, "a number in ", step=np.tanh, high=1),
+    *bad(rests, "high", [0, -1, *NOT_NUMBERS], r"a number in \(0.0, ", step=np.tanh, low=0),
     *bad(cliff_gradient, "w", [4.25, 0, np.inf, *NOT_NUMBERS], r"a number in \(4.255\d+, inf\), "),
     *bad(cliff_gradient, "steps", [0, *NOT_WHOLE], "an integer of at least 1, got ", w=5),
     *bad(forget_half_life, "bias", [np.inf, -np.inf, *NOT_NUMBERS], r"a number in \(-inf, inf\), "),

@@ -8,7 +8,9 @@ labelled where they end.
 """
 
 from rnn_src.figures.claims import quote
+from rnn_src.figures.cobwebs import cobweb
 from rnn_src.figures.curves import end_label, level, measured, predicted, seeds
+from rnn_src.figures.drawings import draw_cell, draw_loop, draw_task, unit_paths, weight_paths
 from rnn_src.figures.growth import checkup_figure
 from rnn_src.figures.matrices import heat, spectrum
 from rnn_src.figures.sequences import text_strip, unrolled
@@ -19,6 +21,10 @@ __all__ = [
     "COLORS",
     "STYLE",
     "checkup_figure",
+    "cobweb",
+    "draw_cell",
+    "draw_loop",
+    "draw_task",
     "end_label",
     "explorable",
     "heat",
@@ -29,5 +35,7 @@ __all__ = [
     "seeds",
     "spectrum",
     "text_strip",
+    "unit_paths",
     "unrolled",
+    "weight_paths",
 ]

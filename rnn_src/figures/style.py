@@ -13,6 +13,7 @@ COLORS = {
     "lstm": "#D55E00",
     "window": "#CC79A7",
     "bag": "#E69F00",
+    "direct": "#E69F00",
     "wrong": "#D55E00",
     "theory": "#000000",
     "chance": "#767676",

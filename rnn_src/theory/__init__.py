@@ -8,7 +8,7 @@ simulation would not be one.
 from rnn_src.theory.baselines import adding_baseline, copy_baseline
 from rnn_src.theory.gates import chrono_decay, forget_half_life
 from rnn_src.theory.many_units import MeanField, mean_field, tanh_lyapunov
-from rnn_src.theory.one_unit import cliff_gradient, fold_points, latch_threshold
+from rnn_src.theory.one_unit import cliff_gradient, fold_points, latch_threshold, rests
 from rnn_src.theory.precision import rounding_lag, underflow_lag
 from rnn_src.theory.products import (
     fresh_gaussian_exponent,
@@ -29,6 +29,7 @@ __all__ = [
     "kreiss_constant",
     "latch_threshold",
     "mean_field",
+    "rests",
     "rounding_lag",
     "tanh_lyapunov",
     "transient_norm",

@@ -6,7 +6,7 @@ import numpy as np
 
 from rnn_src import checks
 
-__all__ = ["cliff_gradient", "fold_points", "latch_threshold"]
+__all__ = ["cliff_gradient", "fold_points", "latch_threshold", "rests"]
 
 
 def latch_threshold(w):
@@ -120,3 +120,50 @@ def cliff_gradient(w, steps=50):
         paths = float(np.sum(factor ** np.arange(steps, dtype=float)))
     db = 2 * (_S - 0.7) * _SLOPE * paths
     return db, _S * db
+
+
+def rests(step, low, high):
+    """Where the curve of a map meets the diagonal, and how it lies there.
+
+    Parameters
+    ----------
+    step : callable
+        From the states of one step, an array, to those of the next.
+    low, high : float
+        The interval in which to look.
+
+    Returns
+    -------
+    list of (float, str)
+        Each rest from below, with "stable", "unstable", or "fold" where the curve touches the
+        diagonal and turns back (within 1e-9).
+
+    Raises
+    ------
+    ValueError
+        If `low` is not below `high`.
+
+    Notes
+    -----
+    For a map that rises, as those of one unit with a positive weight do: a rest is stable if the
+    curve crosses the diagonal downwards, because its slope there is below 1
+    (:ref:`ch-vanishing`, :ref:`ch-exploding`).
+
+    Examples
+    --------
+    >>> [(round(x, 3), kind) for x, kind in rests(lambda x: np.tanh(2 * x), -1.2, 1.2)]
+    [(-0.958, 'stable'), (-0.0, 'unstable'), (0.958, 'stable')]
+    """
+    low = checks.number("low", low)
+    high = checks.number("high", high, low, low_open=True)
+    x = np.linspace(low, high, 200_000)  # an even number: 0 is not among them
+    gap = step(x) - x
+    side = np.where(np.abs(gap) < 1e-9, 0, np.sign(gap))
+    away = np.flatnonzero(side)
+    found = []
+    for a, b in zip(away, away[1:]):
+        if side[a] != side[b]:
+            found.append(((x[a] + x[b]) / 2, "stable" if side[a] > 0 else "unstable"))
+        elif b > a + 1:
+            found.append(((x[a] + x[b]) / 2, "fold"))
+    return [(float(at), kind) for at, kind in found]
