@@ -110,6 +110,10 @@ $$
   - `a|b`
 ```
 
+```{dropdown} Why $x_t$?
+Because.
+```
+
 ```{note}
 Mind the *gap*.
 ```
@@ -200,6 +204,10 @@ $$
 | name | size |
 | --- | --- |
 | $\vert x\vert $ | `a\|b` |
+~~~
+### Why $x_t$?
+
+Because.
 ~~~
 ### Note
 
