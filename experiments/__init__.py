@@ -1,7 +1,7 @@
 """Measurements that are too slow for a build of the book.
 
-Every other module of this folder but `grid` holds one grid; `experiments.grid` says what a grid is,
-runs it and loads its results.
+Every other module of this folder holds one grid, but for `grid` and those whose names begin with an
+underscore, which help; `experiments.grid` says what a grid is, runs it and loads its results.
 """
 
 from experiments.grid import load, lookup

@@ -352,7 +352,10 @@ def test_every_line_says_where_it_comes_from(name):
 def test_the_cheapest_point_can_be_measured_again(name):
     """Another machine rounds otherwise, which training amplifies: the grid says what must hold."""
     line = min(_read(name).values(), key=lambda line: line["provenance"]["seconds"])
-    again = measure(name, line["point"])["result"]
+    try:
+        again = measure(name, line["point"])["result"]
+    except ConnectionError as error:  # a grid that wants public packages
+        pytest.skip(str(error))
     tolerances = sys.modules[f"experiments.{name}"].SAME
     assert tolerances and set(again) == set(line["result"])
     for field, rtol in tolerances.items():
