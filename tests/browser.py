@@ -412,6 +412,28 @@ def test_focus_is_seen_wherever_the_keyboard_goes(visit):
     assert seen > 60
 
 
+def test_the_figure_of_the_front_page_moves_by_keyboard_and_its_table_fits_a_phone(visit):
+    page = visit("book/index.html", viewport={"width": 390, "height": 850})
+    says, slider = page.locator(".explorable-says"), page.locator(".explorable input")
+    slider.focus()
+    seen = [says.inner_text()]
+    for _ in range(int(slider.get_attribute("max")) - int(slider.input_value())):
+        page.keyboard.press("ArrowRight")
+        seen.append(says.inner_text())
+    assert len(set(seen)) == len(seen) >= 8 and seen[-1] == slider.get_attribute("aria-valuetext")
+    assert "1/" in seen[0] and "times the gradient" in seen[-1]
+    tables = "tables => tables.map((t) => [t, t.parentElement].map((e) => e.scrollWidth))"
+    widths = page.eval_on_selector_all(".bd-article table", tables)
+    assert widths and all(table <= room <= 390 for table, room in widths)
+
+
+def test_the_front_page_says_it_without_scripts(visit):
+    page = visit("book/index.html", formulas=False, java_script_enabled=False)
+    assert page.locator("#fig-front .explorable svg").is_visible()
+    assert '"clouds" gets 1/' in page.locator(".explorable-says").inner_text()
+    assert not page.locator(".explorable input").is_visible()
+
+
 def test_theme_can_be_switched(visit):
     page = visit("book/memory.html", color_scheme="light")
     seen = []

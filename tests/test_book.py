@@ -200,7 +200,9 @@ def test_notebook_can_be_downloaded(built):
 # --- The sources of the real book ------------------------------------------------------------
 
 PAGES = [p for p in sorted((ROOT / "book").rglob("*.md")) if "/_" not in p.as_posix()]
+FRONT = ROOT / "book/index.md"  # runs code for its figure, and is no chapter
 CHAPTERS = [p for p in PAGES if "\nkernelspec:" in p.read_text(encoding="utf-8")[:300]]
+CHAPTERS.remove(FRONT)
 FENCE = re.compile(r"^(?P<ticks>`{3,}|:{3,})\{(?P<kind>[^}]+)\} *(?P<argument>.*)$")
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
 
@@ -288,9 +290,26 @@ def test_every_public_name_is_used_in_a_chapter():
 
 def reading_order():
     """The chapters by their stems, as the contents on the first page have them."""
-    contents = (ROOT / "book/index.md").read_text(encoding="utf-8")
+    contents = FRONT.read_text(encoding="utf-8")
     lines = [line for kind, _, _, body in fences(contents) if kind == "toctree" for line in body]
     return [line for line in lines if ROOT / f"book/{line}.md" in CHAPTERS]
+
+
+def test_the_front_page_has_a_sentence_for_every_chapter_in_their_order():
+    listed = FRONT.read_text(encoding="utf-8").partition("\n## The chapters\n")[2]
+    items = re.findall(r"^(?:(\d+)\.|-) \{ref\}`([\w-]+)`\. (.+)\.$", listed, re.M)
+    labels = {p.stem: re.search(r"^\((ch-[\w-]+)\)=", p.read_text(), re.M)[1] for p in CHAPTERS}
+    assert [label for _, label, _ in items] == [labels[name] for name in reading_order()]
+    numbers = [int(number) for number, *_ in items if number]
+    assert numbers == [*range(1, len(numbers) + 1)] and len(numbers) >= 14
+    assert all(len(sentence.split()) > 8 for *_, sentence in items)
+
+
+def test_every_symptom_on_the_front_page_leads_to_a_section():
+    _, _, table = FRONT.read_text(encoding="utf-8").partition("\n| What you see |")
+    rows = table.partition("\n\n")[0].splitlines()[2:]
+    assert len(rows) >= 12
+    assert not [row for row in rows if not re.search(r"\]\([\w-]+\.md#[\w-]+\)", row)]
 
 
 def prose(text):

@@ -78,7 +78,12 @@ def require_texts(app, doctree):
 
 
 def cite(app, pagename, templatename, context, doctree):
-    """Tell the template what to cite on a page that stands on its own: one that runs code."""
+    """Tell the template what to cite on a page that stands on its own: one that runs code.
+
+    The first page runs some, and does not stand on its own.
+    """
+    if pagename == app.config.root_doc:
+        return
     if "kernelspec" in app.env.metadata.get(pagename, {}):
         number = app.env.toc_secnumbers.get(pagename, {}).get("", ())
         number = ".".join(str(part) for part in number)

@@ -94,9 +94,9 @@ def first_cell(app, source):
 
 
 def write_notebook(app, doctree, docname):
-    """Write the notebook of a page that runs code."""
+    """Write the notebook of a page that runs code. The first page has none: it leads to others."""
     source = Path(app.outdir).parent / "jupyter_execute" / f"{docname}.ipynb"
-    if app.builder.name != "html" or not source.exists():
+    if app.builder.name != "html" or not source.exists() or docname == app.config.root_doc:
         return
     notebook = nbformat.read(source, as_version=4)
     if app.config.nb_execution_mode == "cache":
