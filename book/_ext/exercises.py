@@ -1,11 +1,31 @@
-"""Exercises and solutions: what sphinx-exercise leaves to be done for a browser.
+"""Exercises, solutions and questions: what two libraries leave to be done for a browser.
 
 A solution is the browser's own folding element, so it opens by keyboard and without scripts, and
 searching in the page opens it. Exercises and solutions keep their addresses when others are added.
+A dropdown is a question with its answer, folded in the same way.
 """
 
 from docutils import nodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx_design.shared import is_component
 from sphinx_exercise import nodes as library
+
+
+class question(nodes.Admonition, nodes.Element):
+    """A question, in its title, and below it the answer."""
+
+
+class Questions(SphinxPostTransform):
+    """Take the dropdowns from sphinx-design, whose marks no EPUB and no notebook can hold."""
+
+    default_priority = 190  # before the library makes them its own
+    formats = ("html", "latex")
+
+    def run(self):
+        for node in list(self.document.findall(lambda node: is_component(node, "dropdown"))):
+            asked, *answer = node.children
+            title = nodes.title("", "", *asked.children)
+            node.replace_self(question("", title, *answer, classes=["solution"]))
 
 
 def anchor(app, doctree):
@@ -57,5 +77,7 @@ def setup(app):
     html = (visit_exercise, library.depart_exercise_enumerable_node)
     latex = (library.visit_exercise_enumerable_node, library.depart_exercise_enumerable_node)
     app.add_node(library.exercise_enumerable_node, override=True, html=html, latex=latex)
+    app.add_node(question, html=(visit_solution, depart_solution))  # paper.py moves them
+    app.add_post_transform(Questions)
     app.connect("doctree-read", anchor, priority=900)  # after the library has registered them
     return {"parallel_read_safe": True, "parallel_write_safe": True}

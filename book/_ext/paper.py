@@ -1,7 +1,7 @@
 """The book on paper and as an EPUB: what Sphinx's builders leave to be done.
 
 The captions of the contents become parts, pages without a number become appendices, and the
-solutions stand in the last of them. Code that is folded on the screen is left out.
+solutions and answers stand in the last of them. Code that is folded on the screen is left out.
 """
 
 import html
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from exercises import question
 from house import in_cell
 from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
@@ -27,7 +28,8 @@ FRONT = r"""
 This book is also a set of pages that run their own code. Every number and every figure was computed
 when the book was built. Where a figure sets a prediction beside a measurement, the prediction is
 dashed and the measurement solid. Code that only sets up a page or draws a figure is left out here;
-the source of the book has it%s. The solutions of the exercises are in the last appendix.
+the source of the book has it%s. The solutions of the exercises are in the last appendix, and so are
+the answers to what a chapter has you ask yourself.
 
 Text and figures may be shared and changed under the licence CC BY 4.0, the code under the 3-clause
 BSD licence.
@@ -94,7 +96,7 @@ class Parts(SphinxPostTransform):
 
 
 class Solutions(SphinxPostTransform):
-    """Move the solutions behind everything else, each chapter's under its own heading."""
+    """Move answers and solutions behind everything else, each chapter's under its own heading."""
 
     default_priority = 901
     formats = ("latex",)
@@ -104,9 +106,17 @@ class Solutions(SphinxPostTransform):
         appendix = nodes.section("", nodes.title("", "Solutions"), ids=["solutions"])
         for page in pages:
             solutions = list(page.findall(library.solution_node))
-            if solutions:
+            questions = list(page.findall(question))
+            if solutions or questions:
                 title = nodes.title("", self.env.titles[page["docname"]].astext())
                 chapter = nodes.section("", title, ids=[f"{page['docname']}-solutions"])
+                for number, (asked, *answer) in enumerate(questions):
+                    label = f"answer:{page['docname']}-{number}"
+                    line = latex(rf"\par\nopagebreak\hfill Answer on page~\pageref{{{label}}}")
+                    place = nodes.paragraph("", "", *asked.deepcopy().children, line)
+                    asked.parent.replace_self(place)
+                    here = latex(rf"{ROOM}\phantomsection\label{{{label}}}")
+                    chapter += [here, nodes.rubric("", "", *asked.children), *answer]
                 for solution in solutions:
                     solution.parent.remove(solution)
                     chapter += [latex(ROOM), solution]
