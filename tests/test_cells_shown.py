@@ -1,0 +1,101 @@
+"""How the book shows its cells and the numbers that they hand to the text."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from test_book import build, cell, tiny_book
+
+ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "book" / "_ext"))
+from folds import prompt  # noqa: E402 (of the book: book/_ext/folds.py)
+from typeset import typeset  # noqa: E402
+
+# --- What a folded cell says ------------------------------------------------------------------
+
+FIGURE = {"mystnb": {"figure": {"name": "fig-a"}}}
+
+
+@pytest.mark.parametrize(
+    ("source", "metadata", "words"),
+    [
+        ("x = 1", {}, "Set up"),
+        ("def f(x):\n    assert x", {}, "Set up"),
+        ("import numpy as np\nassert np", {}, "Set up"),
+        ("x = 1\nassert x", {}, "Check"),
+        ("for x in (1, 2):\n    assert x", {}, "Check"),
+        ("quote(lambda x: x > 1, x=2)", {}, "Check"),
+        ("np.testing.assert_array_equal(x, y)", {}, "Check"),
+        ("fig, ax = plt.subplots()\nassert x", FIGURE, "Draw"),
+        ("explorable(fig, turn)", {}, "Draw"),
+    ],
+)
+def test_a_folded_cell_says_what_it_does(source, metadata, words):
+    assert prompt(source, metadata) == words
+
+
+# --- Numbers ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("7e-09", r"7 \times 10^{-9}"),
+        ("-3.2e-17", r"-3.2 \times 10^{-17}"),
+        ("9.99e+04", r"9.99 \times 10^{4}"),
+        ("0e+00", "0"),
+        ("5e-02", "0.05"),
+        ("1.50e+03", "1,500"),
+        ("-0.12", "−0.12"),
+        ("-1.5%", "−1.5%"),
+        ("-1,234.5", "−1,234.5"),
+        ("-0.00", "0.00"),
+        ("+0.3", "+0.3"),
+        ("1,234", "1,234"),
+        ("12.50", "12.50"),
+        ("lstm-2", "lstm-2"),
+    ],
+)
+def test_a_number_looks_as_it_does_on_paper(text, shown):
+    assert ("".join(node.astext() for node in typeset(text)) or text) == shown
+
+
+# --- Both in a page ---------------------------------------------------------------------------
+
+GLUED = """\
+from myst_nb import glue
+glue("tiny", 7.2e-9, display=False)
+glue("below", -0.12, display=False)
+print(7.2e-9, -0.12)"""
+FOLDED = """\
+```{code-cell} ipython3
+:tags: [hide-input]
+assert 1 + 1 == 2
+```
+
+```{code-cell} ipython3
+---
+tags: [hide-input]
+mystnb:
+  code_prompt_show: Try
+  code_prompt_hide: Tried
+---
+1 + 1
+```
+
+It is {glue:text}`tiny:.0e`, below {glue:text}`below:.2f`.
+"""
+
+
+def test_a_page_shows_both(tmp_path):
+    root = tiny_book(tmp_path / "book", cell(GLUED), FOLDED)
+    code, log = build(root, "-n", "-W", "--keep-going")
+    assert code == 0, log
+    page = (root / "_build/html/book/chapter.html").read_text(encoding="utf-8")
+    for state, words in [("collapsed", "Check"), ("expanded", "Check"), ("expanded", "Tried")]:
+        assert f'<p class="{state} admonition-title">{words}</p>' in page
+    assert "Toggle hidden content" not in page
+    assert r"\(7 \times 10^{-9}\)" in page and "−0.12</span>" in page
+    assert "7.2e-09 -0.12" in page  # what is printed is Python's
+    notebook = (root / "_build/html/_sources/book/chapter.ipynb").read_text(encoding="utf-8")
+    assert r"It is $7 \\times 10^{-9}$, below " in notebook
