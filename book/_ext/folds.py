@@ -1,4 +1,4 @@
-"""Folded cells say what they hold: "Draw", "Check" or "Set up".
+"""Folded cells say what they hold: "Draw", "Check" or "Set up". Wide outputs are marked.
 
 A cell with the tag hide-input is folded by MyST-NB, with the same words for all. What a cell does
 stands in its code, so the words come from there; a cell that gives its own prompts keeps them.
@@ -55,6 +55,19 @@ class Prompts(SphinxTransform):
             cell["prompt_hide"] = own.get("code_prompt_hide", words)
 
 
+class Widths(SphinxTransform):
+    """Mark the outputs with a line of over 50 columns: on a phone their letters are smaller."""
+
+    default_priority = 400
+
+    def apply(self):
+        for output in self.document.findall(nodes.container):
+            if output.get("nb_element") == "cell_code_output":
+                texts = [block.astext() for block in output.findall(nodes.literal_block)]
+                if any(len(line) > 50 for text in texts for line in text.splitlines()):
+                    output["classes"].append("wide")
+
+
 def visit_fold(self, node):
     """As MyST-NB does, but it tells a screen reader the same words for all."""
     words = [("collapsed", node["prompt_show"]), ("expanded", node["prompt_hide"])]
@@ -65,5 +78,6 @@ def visit_fold(self, node):
 
 def setup(app):
     app.add_transform(Prompts)
+    app.add_transform(Widths)
     app.add_node(HideCodeCellNode, override=True, html=(visit_fold, depart_HideCellInput))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
