@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_book import build, cell, tiny_book
+from test_book import build, cell, every_page, fences, tiny_book
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "book" / "_ext"))
-from folds import prompt  # noqa: E402 (of the book: book/_ext/folds.py)
+import layout  # noqa: E402 (of the book, as the two below)
+from folds import prompt  # noqa: E402
 from typeset import typeset  # noqa: E402
 
 # --- What a folded cell says ------------------------------------------------------------------
@@ -88,14 +89,92 @@ It is {glue:text}`tiny:.0e`, below {glue:text}`below:.2f`.
 
 
 def test_a_page_shows_both(tmp_path):
-    root = tiny_book(tmp_path / "book", cell(GLUED), FOLDED)
+    printing = [cell(f"print('.' * {columns})") for columns in (50, 51)]
+    root = tiny_book(tmp_path / "book", cell(GLUED), FOLDED, *printing)
     code, log = build(root, "-n", "-W", "--keep-going")
     assert code == 0, log
     page = (root / "_build/html/book/chapter.html").read_text(encoding="utf-8")
     for state, words in [("collapsed", "Check"), ("expanded", "Check"), ("expanded", "Tried")]:
         assert f'<p class="{state} admonition-title">{words}</p>' in page
     assert "Toggle hidden content" not in page
+    assert page.count('class="cell_output wide') == 1
     assert r"\(7 \times 10^{-9}\)" in page and "−0.12</span>" in page
     assert "7.2e-09 -0.12" in page  # what is printed is Python's
     notebook = (root / "_build/html/_sources/book/chapter.ipynb").read_text(encoding="utf-8")
     assert r"It is $7 \\times 10^{-9}$, below " in notebook
+
+
+# --- How the code of a page is laid out --------------------------------------------------------
+
+SLOPPY = """\
+Words, `x = {'a':1}` in a line.
+
+```{code-cell}
+---
+tags: [hide-input]
+mystnb: {figure: {name: fig-a}}
+---
+x = {'a':1}; y=2
+ax.plot(x);
+```
+
+```{code-cell} ipython3
+:tags: [hide-input]
+
+assert x == {'a' : 1} and some_very_long_name_of_a_function(y) < other(y, 2, 3)
+```
+
+```{doctest}
+>>> {'a':1}
+```
+"""
+NEAT = """\
+Words, `x = {'a':1}` in a line.
+
+```{code-cell}
+---
+tags: [hide-input]
+mystnb: {figure: {name: fig-a}}
+---
+x = {"a": 1}
+y = 2
+ax.plot(x);
+```
+
+```{code-cell} ipython3
+:tags: [hide-input]
+
+assert x == {"a": 1} and some_very_long_name_of_a_function(y) < other(
+    y, 2, 3
+)
+```
+
+```{doctest}
+>>> {'a':1}
+```
+"""
+
+
+def test_cells_are_laid_out_and_nothing_else_changes():
+    assert layout.lay_out(SLOPPY) == NEAT == layout.lay_out(NEAT)
+    assert layout.lay_out("No code.\n") == "No code.\n"
+
+
+def test_a_cell_that_is_no_python_is_named():
+    with pytest.raises(ValueError, match="page"):
+        layout.lay_out("```{code-cell}\nx = = 1\n```\n")
+
+
+def test_layout_that_changes_what_a_cell_does_is_refused(monkeypatch):
+    monkeypatch.setattr(layout, "ruff", lambda codes, name: ["x = 2"])
+    with pytest.raises(ValueError, match="would change what it does"):
+        layout.lay_out("```{code-cell}\nx = 1\n```\n")
+
+
+@every_page
+def test_code_of_a_page_is_at_most_76_columns_wide(page):
+    if page.name not in layout.LATER:
+        cells = [cell["code"] for cell in layout.CELL.finditer(page.read_text(encoding="utf-8"))]
+        assert all(len(line) <= 76 for code in cells for line in code.splitlines())
+        kinds = [kind for kind, *_ in fences(page.read_text(encoding="utf-8"))]
+        assert len(cells) == kinds.count("code-cell")
