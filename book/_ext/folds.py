@@ -49,7 +49,8 @@ class Prompts(SphinxTransform):
             if cell.get("hide_mode") != "input" or cell[0].get("nb_element") != "cell_code_source":
                 continue
             metadata = cell["cell_metadata"]
-            words = prompt(cell[0].astext(), metadata)
+            code = next(cell[0].findall(nodes.literal_block))  # a warning may stand beside it
+            words = prompt(code.astext(), metadata)
             own = metadata.get("mystnb", {})
             cell["prompt_show"] = own.get("code_prompt_show", words)
             cell["prompt_hide"] = own.get("code_prompt_hide", words)
