@@ -339,11 +339,21 @@ WIDTHS = """() => {
   document.querySelectorAll('.bd-article details').forEach((d) => (d.open = true));
   const all = (s) => [...document.querySelectorAll('.bd-article ' + s)];
   const wide = (e) => e.scrollWidth > e.clientWidth + 1;
+  const cut = (e) => {
+    const [left, right] = ['left', 'right'].map((side) => e.getBoundingClientRect()[side]);
+    for (let a = e.parentElement; a && !a.matches('.bd-article'); a = a.parentElement) {
+      const box = a.getBoundingClientRect();
+      const hides = getComputedStyle(a).overflowX !== 'visible';
+      if (hides && (left < box.left - 1 || right > box.right + 1)) return true;
+    }
+    return left < 0 || right > innerWidth;
+  };
   const formulas = all('div.math').filter((m) => m.querySelector('svg'));
   return {
     page: document.documentElement.scrollWidth,
     code: all('.cell_input pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
     outputs: all('.cell_output pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
+    cut: all(':is(.cell_output pre, div.math)').filter(cut).map((e) => e.innerText.slice(0, 80)),
     letters: all('.cell_output pre').map((e) => parseFloat(getComputedStyle(e).fontSize)),
     printed: all('.cell_output pre').map((e) => e.textContent),
     formulas: formulas.length,
@@ -372,12 +382,12 @@ def test_a_table_that_a_phone_would_tear_is_seen():
 def test_code_and_what_it_prints_fit(visit, name):
     page = visit(name, viewport={"width": 1200, "height": 850})
     desk = page.evaluate(WIDTHS)
-    assert not desk["code"] and not desk["outputs"] and not desk["scrolls"]
+    assert not desk["code"] and not desk["outputs"] and not desk["scrolls"] and not desk["cut"]
     assert not [line for text in desk["printed"] for line in text.splitlines() if len(line) > 76]
     assert not [row for text in desk["printed"] for row in torn(text)]
     page.set_viewport_size({"width": 390, "height": 850})
     phone = page.evaluate(WIDTHS)
-    assert not phone["outputs"] and phone["page"] <= 390
+    assert not phone["outputs"] and not phone["cut"] and phone["page"] <= 390
     assert min(phone["letters"], default=10) >= 10
 
 
