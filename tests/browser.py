@@ -354,6 +354,12 @@ WIDTHS = """() => {
     code: all('.cell_input pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
     outputs: all('.cell_output pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
     cut: all(':is(.cell_output pre, div.math)').filter(cut).map((e) => e.innerText.slice(0, 80)),
+    wrapped: all('.cell_output pre').filter((e) => {
+      const style = getComputedStyle(e);
+      const inner = e.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+      const lines = e.textContent.trimEnd().split('\\n').length;
+      return inner > (lines + 0.5) * parseFloat(style.lineHeight);
+    }).map((e) => e.textContent),
     letters: all('.cell_output pre').map((e) => parseFloat(getComputedStyle(e).fontSize)),
     printed: all('.cell_output pre').map((e) => e.textContent),
     formulas: formulas.length,
@@ -389,6 +395,7 @@ def test_code_and_what_it_prints_fit(visit, name):
     phone = page.evaluate(WIDTHS)
     assert not phone["outputs"] and not phone["cut"] and phone["page"] <= 390
     assert min(phone["letters"], default=10) >= 10
+    assert all(max(map(len, t.splitlines())) > ON_A_PHONE for t in phone["wrapped"])
 
 
 def test_few_equations_scroll_on_a_phone(visit):
