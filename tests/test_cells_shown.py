@@ -91,6 +91,8 @@ It is {glue:text}`tiny:.0e`, below {glue:text}`below:.2f`.
 def test_a_page_shows_both(tmp_path):
     printing = [cell(f"print('.' * {columns})") for columns in (50, 51)]
     root = tiny_book(tmp_path / "book", cell(GLUED), FOLDED, *printing)
+    contents = root / "book/index.md"  # a part of the PDF has a name
+    contents.write_text(contents.read_text().replace(":numbered:", ":numbered:\n:caption: I. Part"))
     code, log = build(root, "-n", "-W", "--keep-going")
     assert code == 0, log
     page = (root / "_build/html/book/chapter.html").read_text(encoding="utf-8")
@@ -102,6 +104,11 @@ def test_a_page_shows_both(tmp_path):
     assert "7.2e-09 -0.12" in page  # what is printed is Python's
     notebook = (root / "_build/html/_sources/book/chapter.ipynb").read_text(encoding="utf-8")
     assert r"It is $7 \\times 10^{-9}$, below " in notebook
+    # On paper the folded code is left out, and the numbers are set in the same way.
+    code, log = build(root, "-b", "latex")
+    assert code == 0, log
+    paper = (root / "_build/html/through-time.tex").read_text(encoding="utf-8")
+    assert r"7 \times 10^{-9}" in paper and "−0.12" in paper and "1 + 1" not in paper
 
 
 # --- How the code of a page is laid out --------------------------------------------------------
