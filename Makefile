@@ -28,7 +28,7 @@ CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest strict browser roundings pytorch \
+.PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest format strict browser roundings pytorch \
         bench mutants experiments linkcheck reproducible readme-figure lock clean clean-cache again
 
 help:  ## print this list
@@ -117,9 +117,14 @@ test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, str
 	@if [ -n "$(CHROMIUM)" ]; then $(OPEN_PAGES); else \
 	  echo "$(NO_BROWSER) All other checks have passed."; fi
 
-lint: .venv/ready  ## check style and format with ruff
+lint: .venv/ready  ## check style and format with ruff, in the chapters too
 	@$(BIN) -m ruff check $(CODE)
 	@$(BIN) -m ruff format --check $(CODE)
+	@$(BIN) book/_ext/layout.py --check
+
+format: .venv/ready  ## format the code of the package and of the chapters
+	@$(BIN) -m ruff format $(CODE)
+	@$(BIN) book/_ext/layout.py
 
 pytest: .venv/ready  ## run the tests, and the examples of the package
 	@$(BIN) -m pytest -q -n auto

@@ -46,9 +46,11 @@ extensions = [
     "sphinx_multitoc_numbering",
     "sphinxcontrib.bibtex",
     "exercises",  # book/_ext/exercises.py: sphinx-exercise, with solutions that a browser folds
+    "folds",  # book/_ext/folds.py: folded cells say what they hold
     "house",  # book/_ext/house.py: the rules that no library holds
     "notebooks",  # book/_ext/notebooks.py: the chapters to download, and the wheel they install
     "paper",  # book/_ext/paper.py: parts, appendices and solutions of the PDF
+    "typeset",  # book/_ext/typeset.py: computed numbers look as they do on paper
     "upkeep",  # book/_ext/upkeep.py: what a failing build says last, what a good one clears away
     "sphinxcontrib.rsvgconverter",  # figures of the PDF; the tool is Debian's librsvg2-bin
 ]

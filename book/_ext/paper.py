@@ -27,9 +27,9 @@ FRONT = r"""
 \chapter*{About this edition}
 This book is also a set of pages that run their own code. Every number and every figure was computed
 when the book was built. Where a figure sets a prediction beside a measurement, the prediction is
-dashed and the measurement solid. Code that only sets up a page or draws a figure is left out here;
-the source of the book has it%s. The solutions of the exercises are in the last appendix, and so are
-the answers to what a chapter has you ask yourself.
+dashed and the measurement solid. Code that only sets up a page, checks what the text says or draws
+a figure is left out here; the source of the book has it%s. The solutions of the exercises are in
+the last appendix, and so are the answers to what a chapter has you ask yourself.
 
 Text and figures may be shared and changed under the licence CC BY 4.0, the code under the 3-clause
 BSD licence.
@@ -41,7 +41,7 @@ def latex(text):
 
 
 class Folded(SphinxPostTransform):
-    """Leave out the code that a browser folds: what sets up a page and what draws its figures."""
+    """Leave out the code that a browser folds: what sets up a page, checks or draws."""
 
     default_priority = 190  # before MyST-NB folds it
 
