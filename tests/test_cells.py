@@ -71,7 +71,9 @@ def test_registry_names_its_records(cell):
     assert isinstance(cell, Cell) and CELLS[cell.name] is cell and cell.name in STEPS
     assert cell.params._fields == ("W", "U", "b", "b_n")[: 3 + cell.extra]
     assert {*cell.logistic} <= {*range(cell.gates - cell.extra)}  # what takes b_n is no logistic
-    assert cell.keeps == 0 and cell.gates <= cell.parts or cell.keeps >= cell.gates + cell.extra
+    names = [("h", "c")[: cell.parts], ("h_next", "c_next")[: cell.parts]]
+    for start, end in cell.past:  # the slope of a way within the step may be a block of its own
+        assert start in (*names[0], *names[1]) and end in names[1] and start != end
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
