@@ -55,7 +55,8 @@ def lag_norms(J, lengths=None):
     Notes
     -----
     :eq:`eq-jacobians-product` in :ref:`ch-jacobians`. It is also the largest factor that a gradient
-    can take on its way back over those k steps.
+    can take on its way back over those k steps. Above S = 128 it is found without the other
+    singular values, by the method of Lanczos (1950), to within 1e-10 of itself in float64.
 
     Examples
     --------
@@ -181,8 +182,8 @@ def lyapunov_exponents(J, count=None):
     Parameters
     ----------
     J : (T, B, S, S) array, or iterable of (B, S, S) arrays
-        The Jacobians in the order of time. A generator may make them one by one, so that a long
-        run need not be held in memory.
+        The Jacobians in the order of time, those of `rnn_src.scan.jacobians` or, so that a long
+        run need not be held in memory, of `rnn_src.scan.iterate_jacobians`.
     count : int, optional
         How many of the largest exponents; all S if not given.
 

@@ -122,6 +122,16 @@ def test_float32_is_never_widened(cell):
     assert all(isinstance(v, Single) for v in (s_next, da, past))
 
 
+def test_sizes_follow_from_what_a_record_names():
+    sizes = {name: (c.keeps, c.slope_blocks, c.direct, c.extra) for name, c in CELLS.items()}
+    vanilla = (0, 1, False, 0)
+    assert sizes == {
+        **dict(rnn=vanilla, rnn_relu=vanilla, rnn_linear=vanilla),
+        **dict(rnn_leaky=(1, 2, True, 0), gru=(4, 5, True, 1), lstm=(4, 6, False, 0)),
+    }
+    assert CELLS["gru"].shapes(3, 5) == {"W": (15, 5), "U": (15, 3), "b": (15,), "b_n": (5,)}
+
+
 # --- The reverse -----------------------------------------------------------------------------
 
 
