@@ -124,3 +124,35 @@ def integers(name, value, size):
     if not fits or value.min() < 0 or value.max() >= size:
         raise ValueError(f"{name} must be integers in 0..{size - 1}, got {str(value.tolist()):.60}")
     return value
+
+
+def parameters(cell, params):
+    """Return D and H of the parameters of a cell; they match, are finite and of one dtype."""
+    if not isinstance(params, cell.params):
+        raise TypeError(
+            f"params must be {cell.params.__name__} for cell {cell.name!r}, "
+            f"got {type(params).__name__}"
+        )
+    U = array("params.U", params.U, ("G*H", "D"))
+    rows, D = U.shape
+    if rows % cell.gates:
+        raise ValueError(f"params.U must have a multiple of {cell.gates} rows, got {rows}")
+    H = rows // cell.gates
+    for name, shape in cell.shapes(D, H).items():
+        leaf = array(f"params.{name}", getattr(params, name), shape)
+        if leaf.dtype != U.dtype:
+            raise ValueError(f"params.{name} must be {U.dtype} like params.U, got {leaf.dtype}")
+    return D, H
+
+
+def lengths(value, T, B):
+    """Return whole numbers in 1..T, one a sequence; None when every sequence fills the batch."""
+    if value is None:
+        return None
+    value = as_array("lengths", value)
+    fits = value.shape == (B,) and np.issubdtype(value.dtype, np.integer)
+    if not fits or value.min() < 1 or value.max() > T:
+        raise ValueError(
+            f"lengths must be {B} integers from 1 to T = {T}, got {str(value.tolist()):.60}"
+        )
+    return value

@@ -214,43 +214,59 @@ def check_gradients(
     zeros = tree_map(np.zeros_like, variables)
     rounding = 0.0
     if method == "finite_difference":
-        size = abs(float(function(variables)))
-        if magnitude is not None:
-            size = max(size, checks.number("magnitude", magnitude, 0, high_open=True))
-        # four roundings of each of the two losses, half of an epsilon each
-        rounding = 2 * np.finfo(float).eps * size / _STEP
+        rounding = _rounding(function(variables), magnitude)
     errors = {}
     for k, (name, leaf) in enumerate(leaves):
-        claimed_leaf = claims[name]
-        if np.shape(claimed_leaf) != np.shape(leaf):
-            raise GradientError(
-                f"gradient of {name} has shape {np.shape(claimed_leaf)}, not {np.shape(leaf)}"
-            )
-        if not np.isfinite(claimed_leaf).all():
-            raise GradientError(f"gradient of {name} is not finite")
-        worst, blurred = None, False
-        for _ in range(directions):
-            arrow = rng.standard_normal(np.shape(leaf))
-            measured = measure(function, variables, _replace_leaf(zeros, k, arrow))
-            claimed = float(np.sum(claimed_leaf * arrow))
-            size = max(abs(measured), abs(claimed))
-            if measured == claimed == 0:
-                continue
-            error = abs(measured - claimed) / size
-            if not error <= tolerance + rounding / size:  # written so that NaN fails
-                raise GradientError(
-                    f"gradient of {name} is off by {error:.3g} (relative): "
-                    f"measured {measured:.9g}, claimed {claimed:.9g}, tolerance {tolerance:g}"
-                )
-            if rounding > _BLUR * size:
-                blurred = True
-                continue
-            worst = error if worst is None else max(worst, error)
-        if worst is None:
-            reason = "smaller than the rounding of the loss" if blurred else "0 both ways"
-            raise GradientError(f"gradient of {name} is {reason}: this check proves nothing")
-        errors[name] = worst
+
+        def derivative(arrow, k=k):
+            return measure(function, variables, _replace_leaf(zeros, k, arrow))
+
+        arrows = (rng.standard_normal(np.shape(leaf)) for _ in range(directions))
+        _check_leaf(name, leaf, claims[name])
+        errors[name] = _worst_error(name, claims[name], arrows, derivative, tolerance, rounding)
     return GradientReport(max(errors.values()), errors)
+
+
+def _rounding(loss, magnitude):
+    """What rounding may add to a finite difference: four roundings of each of the two losses."""
+    size = abs(float(loss))
+    if magnitude is not None:
+        size = max(size, checks.number("magnitude", magnitude, 0, high_open=True))
+    return 2 * np.finfo(float).eps * size / _STEP  # half of an epsilon each
+
+
+def _check_leaf(name, leaf, claimed):
+    """A gradient has the shape of what it belongs to and is finite."""
+    if np.shape(claimed) != np.shape(leaf):
+        raise GradientError(
+            f"gradient of {name} has shape {np.shape(claimed)}, not {np.shape(leaf)}"
+        )
+    if not np.isfinite(claimed).all():
+        raise GradientError(f"gradient of {name} is not finite")
+
+
+def _worst_error(name, gradient, arrows, derivative, tolerance, rounding):
+    """The largest relative error along the arrows, or what is wrong."""
+    worst, blurred = None, False
+    for arrow in arrows:
+        measured, claimed = derivative(arrow), float(np.sum(gradient * arrow))
+        size = max(abs(measured), abs(claimed))
+        if measured == claimed == 0:
+            continue
+        error = abs(measured - claimed) / size
+        if not error <= tolerance + rounding / size:  # written so that NaN fails
+            raise GradientError(
+                f"gradient of {name} is off by {error:.3g} (relative): "
+                f"measured {measured:.9g}, claimed {claimed:.9g}, tolerance {tolerance:g}"
+            )
+        if rounding > _BLUR * size:
+            blurred = True
+            continue
+        worst = error if worst is None else max(worst, error)
+    if worst is None:
+        reason = "smaller than the rounding of the loss" if blurred else "0 both ways"
+        raise GradientError(f"gradient of {name} is {reason}: this check proves nothing")
+    return worst
 
 
 def _replace_leaf(tree, index, value):

@@ -428,7 +428,8 @@ def test_nothing_names_this_machine_or_an_index():
 HELPERS = {"checks", "trees"}  # anyone's
 MAY_IMPORT = {
     "cells": {"cells"},
-    "scan": {"cells", "initializers"},
+    "truncation": {"cells"},
+    "scan": {"cells", "initializers", "truncation"},
     "initializers": set(),
     "readout": {"initializers"},
     "optimizers": set(),
@@ -483,10 +484,6 @@ def test_module_imports_only_what_it_may(module):
         assert module != "cells" or others <= {"numpy", "typing", "collections", "functools"}
 
 
-# What others still borrow of `scan`; nothing may join it.
-BORROWED = {"_check_lengths", "_check_params", "_record"}
-
-
 def test_no_private_name_is_imported_from_another_module():
     found = set()
     for path in (ROOT / "rnn_src").rglob("*.py"):
@@ -496,7 +493,24 @@ def test_no_private_name_is_imported_from_another_module():
                 shared = path.parent == ROOT / node.module.replace(".", "/")
                 names = [] if shared else [alias.name for alias in node.names]
                 found |= {name for name in names if name.startswith("_")}
-    assert found <= BORROWED
+    assert not found
+
+
+def code_lines(function, source):
+    """The lines of a function's code: neither empty nor of its docstring."""
+    first = function.body[0]
+    doc = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    said = range(first.lineno, first.end_lineno + 1) if doc else ()
+    lines = range(function.lineno, function.end_lineno + 1)
+    return sum(bool(source[k - 1].strip()) for k in lines if k not in said)
+
+
+@pytest.mark.parametrize("path", (ROOT / "rnn_src").rglob("*.py"), ids=lambda path: path.stem)
+def test_every_function_reads_in_one_screen(path):
+    source = path.read_text(encoding="utf-8")
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            assert code_lines(node, source.splitlines()) <= 50, node.name
 
 
 def test_numerics_never_load_matplotlib():

@@ -71,7 +71,9 @@ def test_registry_names_its_records(cell):
     assert isinstance(cell, Cell) and CELLS[cell.name] is cell and cell.name in STEPS
     assert cell.params._fields == ("W", "U", "b", "b_n")[: 3 + cell.extra]
     assert {*cell.logistic} <= {*range(cell.gates - cell.extra)}  # what takes b_n is no logistic
-    assert cell.keeps == 0 and cell.gates <= cell.parts or cell.keeps >= cell.gates + cell.extra
+    names = [("h", "c")[: cell.parts], ("h_next", "c_next")[: cell.parts]]
+    for start, end in cell.past:  # the slope of a way within the step may be a block of its own
+        assert start in (*names[0], *names[1]) and end in names[1] and start != end
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -118,6 +120,16 @@ def test_float32_is_never_widened(cell):
     s_next, kept = take_step(cell, inputs)
     da, past = reverse(cell, slopes_of(cell, kept, inputs["s"], s_next), ds.view(Single))
     assert all(isinstance(v, Single) for v in (s_next, da, past))
+
+
+def test_sizes_follow_from_what_a_record_names():
+    sizes = {name: (c.keeps, c.slope_blocks, c.direct, c.extra) for name, c in CELLS.items()}
+    vanilla = (0, 1, False, 0)
+    assert sizes == {
+        **dict(rnn=vanilla, rnn_relu=vanilla, rnn_linear=vanilla),
+        **dict(rnn_leaky=(1, 2, True, 0), gru=(4, 5, True, 1), lstm=(4, 6, False, 0)),
+    }
+    assert CELLS["gru"].shapes(3, 5) == {"W": (15, 5), "U": (15, 3), "b": (15,), "b_n": (5,)}
 
 
 # --- The reverse -----------------------------------------------------------------------------

@@ -135,6 +135,8 @@ def calls():
     yield scan.forward, run
     yield scan.backward, back | {"totals": np.empty((T, B, 2 * H))}
     yield scan.jacobians, run
+    yield scan.iterate_jacobians, run
+    yield scan.backward_by_lag, {k: v for k, v in back.items() if k != "window"}
     J = scan.jacobians(**run)
     yield gradient_flow.lag_norms, {"J": J, "lengths": lengths}
     yield gradient_flow.singular_values_by_lag, {"J": J, "lengths": lengths}

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from reference import CELL_NAMES, problem
 
+from rnn_src import gradient_flow
 from rnn_src.cells import CELLS, RNNParams
 from rnn_src.gradient_flow import (
     gradient_by_input,
@@ -17,7 +18,7 @@ from rnn_src.gradient_flow import (
     singular_values_by_lag,
 )
 from rnn_src.interop import from_pytorch
-from rnn_src.scan import backward, forward, init, jacobians
+from rnn_src.scan import backward, forward, init, iterate_jacobians, jacobians
 from rnn_src.stack import Stack, backward_stack, forward_stack
 from rnn_src.trees import tree_map
 
@@ -256,6 +257,75 @@ def test_two_shears_by_hand():
     np.testing.assert_allclose(singular_values_by_lag(J)[:, 0], wanted, atol=1e-14)
     assert lag_norms(J[::-1])[-1, 0] == pytest.approx(np.sqrt(32)) and len(lag_norms(J)) == 3
     np.testing.assert_allclose(lag_norms(J[::-1])[:, 0], [1, 4, np.sqrt(32)])
+
+
+def largest(J):
+    """By all singular values."""
+    return singular_values_by_lag(J)[..., 0]
+
+
+@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_norms_of_large_products_are_their_largest_singular_values(name, dtype, monkeypatch):
+    H = 140 // CELLS[name].parts
+    rng = np.random.default_rng(0)
+    params = init(name, 3, H, rng, dtype)
+    J = jacobians(name, params, rng.standard_normal((12, 2, 3)).astype(dtype))
+    wanted = largest(J)
+    if name != "rnn":  # whose orthogonal W makes them nearly alike
+        monkeypatch.setattr(gradient_flow, "_singular_values", None)  # all are not asked for
+    norms = lag_norms(J)
+    assert norms.dtype == dtype
+    near = 1e-10 if dtype == np.float64 else 1e-6
+    np.testing.assert_allclose(norms, wanted, rtol=near)
+
+
+def spectrum(values, seed=0):
+    """A matrix with these singular values, as a single Jacobian."""
+    rng = np.random.default_rng(seed)
+    left, right = np.linalg.qr(rng.standard_normal((2, len(values), len(values))))[0]
+    return (left * values @ right)[None, None]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(150),
+        np.eye(150)[3],  # of rank 1
+        np.full(150, 2.0),
+        np.append(np.full(149, 1e-200), 1e-190),
+        1e150 * np.geomspace(1, 1e-30, 150),
+        1 - np.linspace(0, 1e-5, 150),  # not told apart by few products
+        np.append(1 - 1e-9, np.linspace(0, 1, 149)),
+        np.linspace(0, 1, 150) ** 0.1,
+    ],
+    ids=["zero", "rank 1", "all alike", "tiny", "huge", "dense", "a pair", "crowded"],
+)
+def test_norms_of_hard_matrices(values):
+    for seed in range(3):
+        J = spectrum(values, seed)
+        np.testing.assert_allclose(lag_norms(J), largest(J), rtol=1e-10, atol=0)
+
+
+def test_what_few_products_do_not_tell_is_left_to_all_singular_values(monkeypatch):
+    J, asked = spectrum(np.linspace(0.9, 1, 150)), []
+    measure = gradient_flow._singular_values
+
+    def count(matrix):
+        asked.append(matrix.shape)
+        return measure(matrix)
+
+    monkeypatch.setattr(gradient_flow, "_singular_values", count)
+    np.testing.assert_array_equal(lag_norms(J)[1:], measure(J[..., :, :])[..., 0])
+    assert asked == [(150, 150)]
+
+
+@pytest.mark.parametrize("name", CELL_NAMES)
+def test_exponents_of_jacobians_that_are_made_one_by_one(name):
+    p = problem(name)
+    one_by_one = iterate_jacobians(name, p.params, p.x, p.s0)
+    at_once = lyapunov_exponents(jacobians_of(p), 2)
+    np.testing.assert_array_equal(lyapunov_exponents(one_by_one, 2), at_once)
 
 
 @pytest.mark.parametrize("name", CELL_NAMES)

@@ -1,6 +1,7 @@
 """The loop over time: forward, backward, windows, lengths, Jacobians; proved three ways."""
 
 import sys
+import tracemalloc
 from itertools import permutations
 
 import numpy as np
@@ -10,11 +11,19 @@ from hypothesis import strategies as st
 from reference import CELL_NAMES, assert_trees_close, assert_trees_equal, problem, run_states
 from toy import TOY
 
-from rnn_src import scan
+from rnn_src import scan, truncation
 from rnn_src.cells import CELLS
 from rnn_src.gradcheck import check_gradients
 from rnn_src.optimizers import sgd
-from rnn_src.scan import Tape, backward, forward, init, jacobians
+from rnn_src.scan import (
+    Tape,
+    backward,
+    backward_by_lag,
+    forward,
+    init,
+    iterate_jacobians,
+    jacobians,
+)
 from rnn_src.trees import tree_leaves, tree_map
 
 DTYPES = [np.float32, np.float64]
@@ -204,6 +213,7 @@ def test_the_blocks_of_the_reverse_do_not_matter(name, padded, window, monkeypat
     gradients = []
     for rows in (1, 7, 10**6):
         monkeypatch.setattr(scan, "ROWS", rows)
+        monkeypatch.setattr(truncation, "ROWS", rows)
         gradients.append(p.gradients(window))
     for other in gradients[:2]:
         assert_trees_close(other, gradients[2], rtol=1e-13, atol=1e-14)
@@ -352,6 +362,66 @@ def test_the_product_of_jacobians_carries_the_last_loss_to_s0(name):
     for J in jacobians(name, p.params, p.x, p.s0)[::-1]:
         row = row @ J
     np.testing.assert_allclose(p.gradients()["s0"], row[:, 0], rtol=1e-12, atol=1e-14)
+
+
+def test_jacobians_one_by_one_are_all_of_them(name, padded, monkeypatch):
+    """Whatever number of steps is made at once: one, two so that one is left over, or all."""
+    p = problem(name, padded=padded)
+    run, S = (name, p.params, p.x, p.s0, p.lengths), p.s0.shape[1]
+    together = jacobians(*run)
+    for steps in (1, 2, 7):
+        monkeypatch.setattr(scan, "ENTRIES", steps * 3 * S * S)
+        np.testing.assert_array_equal(np.stack([*iterate_jacobians(*run)]), together)
+    for n, end in enumerate(np.full(3, 7) if p.lengths is None else p.lengths):
+        assert (together[end:, n] == np.eye(S)).all()
+
+
+def test_jacobians_of_a_cell_of_two_gates_and_a_recurrent_bias_of_its_own():
+    rng = np.random.default_rng(0)
+    params, x = init(TOY, 2, 4, rng), rng.standard_normal((3, 1, 2))
+    row = rng.standard_normal((1, 4))
+    losses = np.zeros((3, 1, 4))
+    losses[-1] = row
+    ds0 = backward(TOY, params, forward(TOY, params, x)[1], losses)[2]
+    for J in jacobians(TOY, params, x)[::-1, 0]:
+        row = row @ J
+    np.testing.assert_allclose(ds0, row, rtol=1e-12)
+
+
+def test_jacobians_are_refused_at_the_call():
+    with pytest.raises(ValueError, match=r"^x must be \(T, B, D\) with D = 2"):
+        iterate_jacobians("rnn", P.params, P.x[..., :1])
+
+
+def test_jacobians_one_by_one_need_little_memory():
+    """400 steps of 64 units: all Jacobians would take 13 MB."""
+    params = init("rnn", 1, 64, np.random.default_rng(0))
+    x = np.ones((400, 1, 1))
+    tracemalloc.start()
+    total = sum(J[0, 0, 0] for J in iterate_jacobians("rnn", params, x))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.isfinite(total) and peak < 4e6
+
+
+# --- Lag by lag ------------------------------------------------------------------------------
+
+
+def test_the_lags_of_the_reverse_sum_to_its_windows(name, padded):
+    p = problem(name, padded=padded)
+    _, tape = p.forward()
+    lags = [*backward_by_lag(name, p.params, tape, p.weights)]
+    assert len(lags) == 7
+    for window in (1, 3, None):
+        near = tree_map(lambda *leaves: sum(leaves), *lags[:window])
+        assert_trees_close(near, p.gradients(window)["params"], 1e-12, 1e-13)
+
+
+def test_the_lags_are_refused_at_the_call():
+    with pytest.raises(ValueError, match=r"^dstates must be \(T, B, S\) with T = 7"):
+        backward_by_lag("rnn", P.params, TAPE, P.weights[1:])
+    with pytest.raises(TypeError, match="^tape must be a Tape, got ndarray"):
+        backward_by_lag("rnn", P.params, TAPE.states, P.weights)
 
 
 def test_jacobians_start_from_0_if_s0_is_not_given(name):

@@ -83,10 +83,8 @@ TOY = Cell(
     gates=2,
     parts=1,
     logistic=(0,),
-    keeps=3,
-    slope_blocks=4,
+    past=(("h", "h_next"),),
     step=toy_step,
     slopes=toy_slopes,
     step_back=toy_step_back,
-    direct=True,
 )

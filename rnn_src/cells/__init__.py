@@ -4,6 +4,7 @@ A new cell is one file with a `Cell` record and one line below. The tests run ov
 pick it up. Introduced in :ref:`ch-cell`.
 """
 
+from rnn_src import checks
 from rnn_src.cells.base import Cell
 from rnn_src.cells.gru import GRU, GRUParams
 from rnn_src.cells.leaky import RNN_LEAKY, leak_rates
@@ -16,3 +17,8 @@ __all__ = ["CELLS", "Cell", "GRUParams", "LSTMParams", "RNNParams", "leak_rates"
 #:
 #: :meta hide-value:
 CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, RNN_LINEAR, RNN_LEAKY, GRU, LSTM)}
+
+
+def as_cell(cell):
+    """The record of that name, or the record itself: for the modules of the package."""
+    return cell if isinstance(cell, Cell) else checks.choice("cell", cell, CELLS)

@@ -89,10 +89,8 @@ GRU = Cell(
     gates=3,
     parts=1,
     logistic=(0, 1),
-    keeps=4,
-    slope_blocks=5,
+    past=(("h", "h_next"),),
     step=gru_step,
     slopes=gru_slopes,
     step_back=gru_step_back,
-    direct=True,
 )

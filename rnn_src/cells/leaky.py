@@ -86,10 +86,8 @@ RNN_LEAKY = Cell(
     gates=1,
     parts=1,
     logistic=(),
-    keeps=1,
-    slope_blocks=2,
+    past=(("h", "h_next"),),
     step=leaky_step,
     slopes=leaky_slopes,
     step_back=leaky_step_back,
-    direct=True,
 )

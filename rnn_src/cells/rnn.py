@@ -79,17 +79,10 @@ def step_back(ds, slopes, da):
     np.multiply(ds, slopes, out=da)
 
 
-_SIZES = {
-    "gates": 1,
-    "parts": 1,
-    "logistic": (),
-    "keeps": 0,
-    "slope_blocks": 1,
-    "step_back": step_back,
-}
+_SAME = {"gates": 1, "parts": 1, "logistic": (), "past": (), "step_back": step_back}
 #: The vanilla cell with tanh.
-RNN = Cell("rnn", RNNParams, step=tanh_step, slopes=tanh_slopes, **_SIZES)
+RNN = Cell("rnn", RNNParams, step=tanh_step, slopes=tanh_slopes, **_SAME)
 #: The vanilla cell with ReLU.
-RNN_RELU = Cell("rnn_relu", RNNParams, step=relu_step, slopes=relu_slopes, **_SIZES)
+RNN_RELU = Cell("rnn_relu", RNNParams, step=relu_step, slopes=relu_slopes, **_SAME)
 #: The linear cell: a and q are added, and nothing bends the sum.
-RNN_LINEAR = Cell("rnn_linear", RNNParams, step=linear_step, slopes=linear_slopes, **_SIZES)
+RNN_LINEAR = Cell("rnn_linear", RNNParams, step=linear_step, slopes=linear_slopes, **_SAME)
