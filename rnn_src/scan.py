@@ -369,35 +369,37 @@ def _backward_in_full(cell, params, tape, losses, totals):
     length = min(T, max(1, ROWS // B))
     slopes = np.empty((cell.slope_blocks, length, B, H), losses.dtype)
     da = np.empty((length, B, G * H), losses.dtype)
+    by_step = slopes.swapaxes(0, 1), blocks(da, G), da[..., : cell.gates * H]
+    losses, sums = blocks(losses, cell.parts), repeat(None)
     for stop in range(T, 0, -length):
         steps = slice(max(0, stop - length), stop)
         n = stop - steps.start
         linearize(cell, tape, steps, slopes[:, :n])
-        of_block = None if totals is None else totals[steps]
-        _reverse(cell, params.W, slopes[:, :n], losses[steps], ds, da[:n], of_block)
+        if totals is not None:
+            sums = blocks(totals, cell.parts)[steps][::-1]
+        dL = np.ascontiguousarray(losses[steps])[::-1]
+        _reverse(cell, params.W, ds, zip(dL, *(array[n - 1 :: -1] for array in by_step), sums))
         by_Ux = accumulate(cell, params, tape, steps, da[:n], grads)
         np.matmul(by_Ux, params.U, out=dx[steps].reshape(n * B, -1))
     return grads, dx, ds.swapaxes(0, 1).reshape(B, S)
 
 
-def _reverse(cell, W, slopes, losses, ds, da, totals):
-    """The reverse of the steps of a block: ds goes from its last state to the one before it.
+def _reverse(cell, W, ds, steps):
+    """The loop of the reverse: ds goes from the state after some steps to the one before them.
 
-    Written into da: the derivatives by what enters the gates of each step.
+    Of each step, the last one first: its losses, its slopes, where to write the derivatives by what
+    enters the gates, the same by row as a product reads them, and where to write ds, or None.
     """
-    by_gate, dq = blocks(da, cell.gates + cell.extra), da[..., : len(W)]
-    losses = np.ascontiguousarray(blocks(losses, cell.parts))
-    sums = repeat(None) if totals is None else blocks(totals, cell.parts)[::-1]
     dh = ds[0]
-    past_W = np.empty_like(dh) if cell.direct else dh
-    steps = (array[::-1] for array in (losses, slopes.swapaxes(0, 1), by_gate, dq))
-    for loss, slopes_t, da_t, dq_t, total in zip(*steps, sums):
+    direct, step_back = cell.direct, cell.step_back
+    past_W = np.empty_like(dh) if direct else dh
+    for loss, slopes, da, dq, total in steps:
         ds += loss
         if total is not None:
             total[...] = ds
-        cell.step_back(ds, slopes_t, da_t)
-        np.dot(dq_t, W, out=past_W)
-        if cell.direct:
+        step_back(ds, slopes, da)
+        np.dot(dq, W, out=past_W)
+        if direct:
             dh += past_W
 
 

@@ -505,12 +505,15 @@ def code_lines(function, source):
     return sum(bool(source[k - 1].strip()) for k in lines if k not in said)
 
 
-@pytest.mark.parametrize("path", (ROOT / "rnn_src").rglob("*.py"), ids=lambda path: path.stem)
-def test_every_function_reads_in_one_screen(path):
-    source = path.read_text(encoding="utf-8")
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
-            assert code_lines(node, source.splitlines()) <= 50, node.name
+def test_every_function_reads_in_one_screen():
+    counts = {}
+    for path in (ROOT / "rnn_src").rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                counts[path.stem, node.name] = code_lines(node, source.splitlines())
+    assert counts["scan", "backward"] > 5
+    assert not {where for where, count in counts.items() if count > 50}
 
 
 def test_numerics_never_load_matplotlib():
