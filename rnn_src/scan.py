@@ -62,7 +62,7 @@ class Tape(NamedTuple):
 
     Notes
     -----
-    Its memory, O(T n), is measured in :ref:`ch-bptt`.
+    Its memory, O(T n), is measured in :ref:`ch-speed`.
 
     Examples
     --------
