@@ -10,12 +10,16 @@ import atexit
 import re
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
+from myst_nb.core.execute import cache
 from myst_nb.core.execute.cache import NotebookClientCache
 from myst_nb.core.render import strip_ansi
 from nbclient.exceptions import CellExecutionError
 from sphinx.errors import SphinxError, SphinxParallelError
+
+RUNS = {}  # the place of the cell that runs; a kernel that dies at once leaves no other trace
 
 
 class CellFailed(SphinxError):
@@ -40,9 +44,7 @@ def statement(source, line):
 
 def account(notebook, path, error):
     """Where in its page a notebook failed, with which statement, and why."""
-    codes = [k for k, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
-    begun = [k for k in codes if notebook.cells[k].execution_count]
-    failed, line = (begun or codes)[-1], 1
+    failed, line = RUNS["cell"], 1
     reason = f"{type(error).__name__}: {error}".partition("\n")[0]
     for output in notebook.cells[failed].outputs:
         if output.output_type == "error":
@@ -66,7 +68,13 @@ def report_failures(root):
     """Let the client that runs the cells say where they failed; it only knows the page."""
     start = NotebookClientCache.start_client
 
+    def begins(cell, cell_index):
+        RUNS["cell"] = cell_index
+
+    cache.single_nb_execution = partial(cache.single_nb_execution, on_cell_execute=begins)
+
     def start_client(self):
+        RUNS["cell"] = 0
         try:
             start(self)
         except Exception as error:

@@ -151,8 +151,8 @@ def rests(step, low, high):
 
     Examples
     --------
-    >>> [(round(x, 3), kind) for x, kind in rests(lambda x: np.tanh(2 * x), -1.2, 1.2)]
-    [(-0.958, 'stable'), (-0.0, 'unstable'), (0.958, 'stable')]
+    >>> [(round(x, 3), kind) for x, kind in rests(lambda x: np.tanh(2 * x) + 0.1, -1.5, 1.5)]
+    [(-0.83, 'stable'), (-0.103, 'unstable'), (1.073, 'stable')]
     """
     low = checks.number("low", low)
     high = checks.number("high", high, low, low_open=True)
