@@ -1,9 +1,9 @@
 """Which learning rate suits each network of the comparison on real digits and on text.
 
 Networks and sizes are those of `reach_rates`; the gates start with bias 1. Six rates from 0.001 to
-0.3 are tried, and the next one as long as the best is the lowest or the highest. A trial is half of
-the updates of `race` with two seeds that it does not use, and the lowest mean training loss over
-the last tenth is best: the test set chooses nothing.
+0.3 are tried, and the next one as long as the best is the lowest or the highest. A trial is a
+quarter of the updates of `race` with two seeds that it does not use, and the lowest mean training
+loss over the last fifth is best: the test set chooses nothing.
 """
 
 import numpy as np
@@ -41,13 +41,13 @@ def experiment(task, model, seed, learning_rate, updates=UPDATES):
 
 
 def measure(task, model, seed):
-    """The mean loss of the last tenth for each rate, null where a run diverged."""
+    """The mean loss of the last fifth for each rate, null where a run diverged."""
     first, losses = [], {}
 
     def trial(place):
         ends = []
         for s in range(seed, seed + len(SEEDS)):
-            history = run(experiment(task, model, s, RATES[place], UPDATES // 2))
+            history = run(experiment(task, model, s, RATES[place], UPDATES // 4))
             first.append(rounded(history.loss[:5]))
             last = history.loss[-UPDATES // 20 :].mean()
             ends.append(np.inf if history.diverged is not None else float(last))
