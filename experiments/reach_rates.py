@@ -129,61 +129,72 @@ def judge(trials):
     return sum(solved), -made, -np.mean(losses)
 
 
+def best_of(tried):
+    """The place of the best of the rates that were tried."""
+    return max(tried, key=lambda place: judge(tried[place]))
+
+
 def beyond(tried, best):
     """The place next to the best one, if that is at an edge of those tried and RATES goes on."""
     place = {min(tried): best - 1, max(tried): best + 1}.get(best)
     return place if place in range(len(RATES)) else None
 
 
-def climb(trial):
-    """Try rates until the best one is not at an edge; the places tried, and whether noise chose.
+def at_guessing(tried):
+    """Whether no seed at any rate came below nine tenths of the loss of guessing."""
+    outcomes = [t for ts in tried.values() for t in ts]
+    return all(t["loss"] is None or t["loss"] > 0.9 * t["baseline"] for t in outcomes)
+
+
+def attempt(tried, place, trial):
+    """Add the outcomes at one more rate, with as many updates as can still make it the best.
 
     `trial` takes a place in RATES and a limit of updates, and returns the outcomes of its seeds.
     """
+    limit, best = UPDATES, tried[best_of(tried)] if tried else []
+    if best and all(t["solved"] for t in best):
+        limit = min(limit, sum(t["updates"] for t in best))
+    tried[place] = trial(place, limit)
+
+
+def climb(trial):
+    """Try rates until the best one is not at an edge, or until noise would choose."""
     tried = {}
-
-    def best():
-        return max(tried, key=lambda place: judge(tried[place]))
-
-    def attempt(place):
-        limit = UPDATES
-        if tried and all(t["solved"] for t in tried[best()]):
-            limit = min(limit, sum(t["updates"] for t in tried[best()]))
-        tried[place] = trial(place, limit)
-
-    def at_guessing():
-        outcomes = [t for ts in tried.values() for t in ts]
-        return all(t["loss"] is None or t["loss"] > 0.9 * t["baseline"] for t in outcomes)
-
     for place in FIRST:
-        attempt(place)
-    if at_guessing():
+        attempt(tried, place, trial)
+    if at_guessing(tried):
         for place in set(MIDDLE) - set(tried):
-            attempt(place)
-    while not at_guessing() and (place := beyond(tried, best())) is not None:
-        attempt(place)
-    return {place: tried[place] for place in sorted(tried)}, best(), at_guessing()
+            attempt(tried, place, trial)
+    while not at_guessing(tried) and (place := beyond(tried, best_of(tried))) is not None:
+        attempt(tried, place, trial)
+    return tried
+
+
+def trial(task, model, seed, place, limit):
+    """The outcomes of three seeds at one rate; the first that ends a limited search unsolved."""
+    outcomes = []
+    for s in range(seed, seed + len(SEEDS)):
+        e = experiment(task, model, LENGTHS[task][2], s, RATES[place], updates=limit)
+        outcomes.append(outcome(run(e)))
+        if limit < UPDATES and not outcomes[-1]["solved"]:
+            break
+    return outcomes
+
+
+def summary(tried):
+    """The best rate, whether noise chose it, and all trials in the order of their rates."""
+    return {
+        "best": RATES[best_of(tried)],
+        "undecided": at_guessing(tried),
+        "trials": [t for place in sorted(tried) for t in tried[place]],
+    }
 
 
 def measure(task, model, seed):
     """Climb, and keep all trials."""
-    seeds = range(seed, seed + len(SEEDS))
-
-    def trial(place, limit):
-        outcomes = []
-        for s in seeds:
-            e = experiment(task, model, LENGTHS[task][2], s, RATES[place], updates=limit)
-            outcomes.append(outcome(run(e)))
-            if limit < UPDATES and not outcomes[-1]["solved"]:
-                break
-        return outcomes
-
-    tried, best, undecided = climb(trial)
+    tried = climb(functools.partial(trial, task, model, seed))
     first = tried[FIRST[0]][0]
-    return {
-        "best": RATES[best],
-        "undecided": undecided,
+    return summary(tried) | {
         "hidden_size": first["hidden_size"],
         "first_losses": first["first_losses"],
-        "trials": [t for trials in tried.values() for t in trials],
     }
