@@ -115,11 +115,16 @@ def lookup(name, **settings):
     Raises
     ------
     ValueError
-        As `load`, or if no point has these settings.
+        If there is no such grid, if no point has these settings, or if that one is not measured.
     """
-    for line in load(name):
-        if settings.items() <= line["point"].items():
-            return line["result"]
+    for point in _module(name).POINTS:
+        if settings.items() <= point.items():
+            if line := _read(name).get(_key(point)):
+                return line["result"]
+            raise ValueError(
+                f"the point {point} of {name} is not measured yet: "
+                f"run `make experiments GRIDS={name}`"
+            )
     raise ValueError(f"no point of {name} has {settings}")
 
 

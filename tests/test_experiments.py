@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from experiments import grid
 from experiments.grid import _read, load, lookup, measure, names, rounded
 from experiments.grid import run as run_grids
 
@@ -363,6 +364,15 @@ def test_the_cheapest_point_can_be_measured_again(name):
             np.testing.assert_allclose(again[field], line["result"][field], rtol=rtol)
         else:
             assert again[field] == line["result"][field]
+
+
+def test_a_result_is_looked_up_where_others_are_still_missing(monkeypatch):
+    point = {"model": "lstm", "seed": 3}
+    line = {"point": point, "result": {"loss": 0.5}}
+    monkeypatch.setattr(grid, "_read", lambda name: {grid._key(point): line})
+    assert lookup("copying", **point) == {"loss": 0.5}
+    with pytest.raises(ValueError, match="'seed': 4} of copying is not measured yet: run `make"):
+        lookup("copying", model="lstm", seed=4)
 
 
 def test_border():
