@@ -166,6 +166,8 @@ def refused(cell, module, *arguments):
     return str(caught.value)
 
 
+# The newest PyTorch says that such tensors will go; networks that hold them will stay.
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor:UserWarning")
 def test_what_pytorch_can_do_to_a_layer_is_refused_by_name(pytorch):
     import torch
     from torch.nn.utils import parametrizations, spectral_norm
