@@ -48,15 +48,15 @@ def whole(folder):
     return folder
 
 
-def be_patient():
-    """On a machine that is busy with other things a kernel takes minutes to start, and the tables
-    of results are locked for longer than the five seconds that SQLite waits.
-    """
-    cache.single_nb_execution = partial(single_nb_execution, startup_timeout=600)
+@event.listens_for(Engine, "connect")
+def wait_for_tables(connection, _):
+    """On a busy machine they are locked for longer than the five seconds that SQLite waits."""
+    connection.execute("PRAGMA busy_timeout = 600000")  # milliseconds
 
-    @event.listens_for(Engine, "connect")
-    def wait(connection, _):
-        connection.execute("PRAGMA busy_timeout = 600000")  # milliseconds
+
+def be_patient():
+    """On a machine that is busy with other things a kernel takes minutes to start."""
+    cache.single_nb_execution = partial(single_nb_execution, startup_timeout=600)
 
 
 def prepare(root):
