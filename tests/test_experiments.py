@@ -1,5 +1,6 @@
 """Long experiments: nothing lost, nothing done twice, and every results file can be made again."""
 
+import importlib
 import json
 import os
 import re
@@ -352,12 +353,13 @@ def test_every_line_says_where_it_comes_from(name):
 @pytest.mark.parametrize("name", MEASURED)
 def test_the_cheapest_point_can_be_measured_again(name):
     """Another machine rounds otherwise, which training amplifies: the grid says what must hold."""
-    line = min(_read(name).values(), key=lambda line: line["provenance"]["seconds"])
+    tolerances = importlib.import_module(f"experiments.{name}").SAME
+    measured = [line for line in _read(name).values() if set(tolerances) <= set(line["result"])]
+    line = min(measured, key=lambda line: line["provenance"]["seconds"])
     try:
         again = measure(name, line["point"])["result"]
     except ConnectionError as error:  # a grid that wants public packages
         pytest.skip(str(error))
-    tolerances = sys.modules[f"experiments.{name}"].SAME
     assert tolerances and set(again) == set(line["result"])
     for field, rtol in tolerances.items():
         if rtol:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments import reach_more_rates
+from experiments import reach, reach_further, reach_more_rates
 from experiments.reach_rates import FIRST, MIDDLE, RATES, UPDATES, attempt, best_of, climb, summary
 
 
@@ -86,3 +86,11 @@ def test_a_rate_tried_later_starts_with_the_limit_of_the_best():
     tried = {4: trial(4, UPDATES)}
     attempt(tried, 6, trial)
     assert trial.asked[-1] == (6, 1500) and best_of(tried) == 6
+
+
+@pytest.mark.parametrize("solved", [0, 1])
+def test_longer_lengths_are_run_if_any_seed_solves_the_shortest(solved, monkeypatch):
+    monkeypatch.setattr(reach_further, "lookup", lambda *_, seed, **__: {"solved": seed < solved})
+    monkeypatch.setattr(reach, "measure", lambda *_: "run")
+    found = reach_further.measure("copying", "gru 0", 5, 0)
+    assert found == ("run" if solved else reach_further.NOT_RUN)
