@@ -156,7 +156,7 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
     ------
     ValueError
         If the cell is unknown or a shape, dtype, length or value is not as `rnn_src.forward` wants
-        it.
+        it, or if the gradients grow beyond what the dtype holds.
     TypeError
         If `params` are those of another cell.
 
@@ -182,9 +182,9 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
         dstates = checks.array("dstates", dstates, shape, states.dtype)
     steps = np.full(B, T) if tape.lengths is None else tape.lengths
     J = jacobians(cell, params, x, s0, lengths)
-    norms = lag_norms(J, lengths)
     # the padding's Jacobians are the identity: they add nothing to the sum, only to its length
     exponents = lyapunov_exponents(J, min(3, S)) * (T / steps)[:, None]
+    norms = _norms(J, lengths, exponents[:, 0].max())
     shares, noise = _shares(cell, params, tape.x, dstates, states[0], tape.lengths)
     found = Checkup(
         cell,
@@ -198,6 +198,17 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
         (),
     )
     return found._replace(findings=tuple(_read(found)))
+
+
+def _norms(J, lengths, exponent):
+    """The norms by lag; where they overflow, what the caller can do about it."""
+    try:
+        return lag_norms(J, lengths)
+    except ValueError as error:  # J is well formed, so its products overflow
+        raise ValueError(
+            f"x must have fewer steps: over {len(J)} the gradients of this network, which grow by "
+            f"e^{exponent:.2f} a step, overflow {J.dtype}"
+        ) from error
 
 
 def _weights(cell, params):

@@ -10,7 +10,6 @@ import gzip
 import http.server
 import os
 import re
-import sys
 import threading
 import tomllib
 from pathlib import Path
@@ -23,9 +22,6 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "book" / "_ext"))
-import layout  # noqa: E402 (of the book: book/_ext/layout.py)
-
 HTML = ROOT / "_build" / "strict"  # what `make strict` built, as it would be published
 BUDGET = tomllib.loads((ROOT / "tests/browser.toml").read_text(encoding="utf-8"))
 PAGES = sorted(path.relative_to(HTML).as_posix() for path in HTML.glob("book/**/*.html"))
@@ -33,7 +29,6 @@ PAGES += ["genindex.html", "search.html"]
 TEXT = [name for name in PAGES if name.startswith("book/") and "/api/" not in name]
 CHAPTERS = [f"book/{name}.html" for name in ("memory", "bptt", "jacobians", "lstm", "gru")]
 NOTEBOOKS = [name for name in TEXT if (HTML / "_sources" / name).with_suffix(".ipynb").exists()]
-LATER = {f"book/{Path(page).stem}.html" for page in layout.LATER}  # still being rewritten
 FOLDED = [name for name in TEXT if '<details class="solution' in (HTML / name).read_text("utf-8")]
 
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -384,7 +379,7 @@ def test_a_table_that_a_phone_would_tear_is_seen():
     assert not torn(f"gain{'1.00':>20}{'2.00':>20}\n" * 2)
 
 
-@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name not in LATER])
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_code_and_what_it_prints_fit(visit, name):
     page = visit(name, viewport={"width": 1200, "height": 850})
     desk = page.evaluate(WIDTHS)

@@ -180,8 +180,7 @@ def test_layout_that_changes_what_a_cell_does_is_refused(monkeypatch):
 
 @every_page
 def test_code_of_a_page_is_at_most_76_columns_wide(page):
-    if page.name not in layout.LATER:
-        cells = [cell["code"] for cell in layout.CELL.finditer(page.read_text(encoding="utf-8"))]
-        assert all(len(line) <= 76 for code in cells for line in code.splitlines())
-        kinds = [kind for kind, *_ in fences(page.read_text(encoding="utf-8"))]
-        assert len(cells) == kinds.count("code-cell")
+    cells = [cell["code"] for cell in layout.CELL.finditer(page.read_text(encoding="utf-8"))]
+    assert all(len(line) <= 76 for code in cells for line in code.splitlines())
+    kinds = [kind for kind, *_ in fences(page.read_text(encoding="utf-8"))]
+    assert len(cells) == kinds.count("code-cell")

@@ -180,6 +180,17 @@ def test_reach_is_the_lag_from_which_on_the_norms_stay_below():
     assert checkup("rnn_linear", params, x).reach == {0.5: None, 1e-3: None, 2.0**-24: None}
 
 
+def test_gradients_beyond_the_dtype_are_told_with_what_to_do():
+    """W = 4 I without inputs: e^1.39 a step, and 4^64 is above the largest float32."""
+    params, x = drawn("rnn_linear")
+    params = RNNParams(*(leaf.astype(np.float32) for leaf in params))
+    params.W[:] = 4 * np.eye(H)
+    x = np.zeros((70, 2, D), np.float32)
+    assert checkup("rnn_linear", params, x[:60]).norms[-1, 0] == 4.0**60
+    with pytest.raises(ValueError, match=r"^x must have fewer steps: over 70 .* e\^1.39 a step"):
+        checkup("rnn_linear", params, x)
+
+
 def test_bad_input_gets_one_sentence():
     params, x = drawn("rnn")
     with pytest.raises(ValueError, match="cell must be one of"):

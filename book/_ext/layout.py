@@ -18,7 +18,6 @@ CELL = re.compile(
     r"(?P<code>.*?)(?P<end>^(?P=ticks)$)",
     re.MULTILINE | re.DOTALL,
 )
-LATER = {"showdown.md"}  # a page that is being rewritten is laid out when it is done
 
 
 def notebook(codes):
@@ -63,7 +62,7 @@ def main(arguments):
     check, changed = "--check" in arguments, []
     for page in sorted(Path(__file__).parents[1].glob("*.md")):
         text = page.read_text(encoding="utf-8")
-        if page.name in LATER or (after := lay_out(text, page.name)) == text:
+        if (after := lay_out(text, page.name)) == text:
             continue
         changed.append(page.name)
         if not check:
