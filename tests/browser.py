@@ -346,7 +346,7 @@ WIDTHS = """() => {
   const formulas = all('div.math').filter((m) => m.querySelector('svg'));
   return {
     page: document.documentElement.scrollWidth,
-    code: all('.cell_input pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
+    code: all('.highlight pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
     outputs: all('.cell_output pre').filter(wide).map((e) => e.innerText.slice(0, 80)),
     cut: all(':is(.cell_output pre, div.math)').filter(cut).map((e) => e.innerText.slice(0, 80)),
     wrapped: all('.cell_output pre').filter((e) => {

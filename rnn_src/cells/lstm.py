@@ -46,7 +46,7 @@ class LSTMParams(NamedTuple):
 
 
 def lstm_step(a, q, s, s_next):
-    """logistic(v) = (1 + tanh(v / 2)) / 2; i, f and o come first, and halved."""
+    """logistic(v) = (1 + tanh(v / 2)) / 2; i, f, o come first and halved."""
     (_, c), (h_next, c_next) = s, s_next
     a += q
     np.tanh(a, out=a)
@@ -61,7 +61,7 @@ def lstm_step(a, q, s, s_next):
 
 
 def lstm_slopes(a, s, s_next, out):
-    """What i, f and g do to c_t and o to h_t, then dh_t/dc_t, then dc_t/dc_{t-1}."""
+    """What i, f, g do to c_t and o to h_t; dh_t/dc_t; dc_t/dc_{t-1}."""
     i, f, o, g = a
     c, tanh_c = s[1], np.tanh(s_next[1])
     np.multiply(i * (1 - i), g, out=out[0])
@@ -73,7 +73,7 @@ def lstm_slopes(a, s, s_next, out):
 
 
 def lstm_step_back(ds, slopes, da):
-    """dc gathers what comes from c_{t+1} and what comes through h_t, then goes on through f."""
+    """dc gathers what comes from c_{t+1} and by h_t, and goes on by f."""
     dh, dc = ds
     dc += dh * slopes[4]
     np.multiply(dc, slopes[:3], out=da[:3])
