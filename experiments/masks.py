@@ -41,7 +41,7 @@ def draw_masks(rng, mask, steps, batch):
 
 
 def forward_masked(cell, params, x, masks):
-    """The last state and the tapes; the state is masked on its way into each step."""
+    """The last state and the tapes; masks stand before each step."""
     h, tapes = np.zeros(masks.shape[1:]), []
     for x_t, mask in zip(x, masks):
         states, tape = forward(cell, params, x_t[None], mask * h)
