@@ -61,7 +61,7 @@ def ring_init(hidden_size, rng, r0=0.0, r1=0.99, max_phase=2 * np.pi):
 
     Notes
     -----
-    The squared radius is uniform on [r0^2, r1^2] (Orvieto et al. 2023, lemma 3.2); see
+    The squared radius is uniform on [r0^2, r1^2] (Orvieto et al. 2023); see
     :ref:`ch-linear`.
 
     Examples
