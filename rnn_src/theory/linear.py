@@ -15,8 +15,8 @@ def linear_variance(lam, correlation=0.0):
     lam : float
         The factor, in (-1, 1).
     correlation : float
-        In (-1, 1): inputs d steps apart have the correlation `correlation`^d; their mean is 0 and
-        their mean square 1.
+        r, in (-1, 1): inputs d steps apart have the correlation r^d; their mean is 0 and their mean
+        square 1.
 
     Returns
     -------
