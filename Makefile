@@ -169,6 +169,7 @@ bench: .venv-bench/ready .venv/ready  ## time a training step against PyTorch, a
 	@$(QUIET) $(BENCH) bench/speed.py
 	@$(QUIET) $(BENCH) bench/bptt_cost.py
 	@$(QUIET) $(BIN) bench/instruments.py
+	@$(QUIET) $(BIN) bench/scan_cost.py
 	@$(QUIET) $(BIN) bench/showdown_cost.py
 
 # The points fill the cores, so each has one thread; what is finished is not measured again.

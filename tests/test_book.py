@@ -435,6 +435,7 @@ MAY_IMPORT = {
     "optimizers": set(),
     "tasks": {"tasks"},
     "regularizers": {"scan", "cells"},
+    "linear": {"linear", "initializers"},
     "training": {
         "tasks",
         "optimizers",

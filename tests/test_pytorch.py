@@ -29,6 +29,7 @@ from torch_reference import (
 
 from rnn_src.cells import CELLS
 from rnn_src.interop import from_pytorch
+from rnn_src.linear import adjoint, init_minimal, loop, minimal_backward, minimal_forward
 from rnn_src.stack import from_pytorch_stack
 
 MISSING = "PyTorch is not installed: `make pytorch` runs this test"
@@ -305,3 +306,57 @@ def test_an_array_that_is_not_compared_is_found(stored):
 
 def test_a_reference_of_0_proves_nothing():
     assert relative_error(np.zeros(3), np.zeros(3)) == np.inf
+
+
+# --- Linear recurrences ----------------------------------------------------------------------
+
+
+def linear_in_pytorch(a, b, h0):
+    """The states of a linear recurrence, step by step."""
+    import torch
+
+    states = [h0]
+    for a_t, b_t in zip(a, b):
+        states.append(a_t * states[-1] + b_t)
+    return torch.stack(states)
+
+
+@pytest.mark.parametrize("dtype", [float, complex])
+def test_the_adjoint_of_a_linear_recurrence_is_pytorchs(dtype, pytorch):
+    import torch
+
+    rng = np.random.default_rng(0)
+    sizes = ((30, 2, 4), (30, 2, 4), (2, 4), (30, 2, 4))
+    drawn = [rng.uniform(-1, 1, size).astype(dtype) for size in sizes]
+    if dtype is complex:
+        drawn = [value + 1j * rng.uniform(-0.5, 0.5, value.shape) for value in drawn]
+    *given, weights = drawn
+    leaves = [torch.tensor(value, requires_grad=True) for value in given]
+    states = linear_in_pytorch(*leaves)
+    (torch.tensor(weights).conj() * states[1:]).real.sum().backward()
+    mine = loop(*given)
+    np.testing.assert_allclose(mine, states.detach().numpy(), rtol=1e-13, atol=1e-13)
+    for found, leaf in zip(adjoint(given[0], mine, weights), leaves):
+        np.testing.assert_allclose(found, leaf.grad.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("cell", ["min_gru", "min_lstm"])
+def test_the_backward_pass_of_a_minimal_unit_is_pytorchs(cell, pytorch):
+    import torch
+
+    rng = np.random.default_rng(1)
+    params = init_minimal(cell, 3, 4, rng)
+    x, h0 = rng.standard_normal((20, 2, 3)), rng.standard_normal((2, 4))
+    weights = rng.standard_normal((20, 2, 4))
+    leaves = [torch.tensor(value, requires_grad=True) for value in (*params, x, h0)]
+    U, b, inputs, first = leaves
+    *gates, n = (inputs @ U.T + b).split(4, dim=-1)
+    gates = [torch.sigmoid(gate) for gate in gates]
+    keep = 1 - gates[0] if cell == "min_gru" else gates[0] / (gates[0] + gates[1])
+    states = linear_in_pytorch(keep, (1 - keep) * n, first)
+    (torch.tensor(weights) * states[1:]).sum().backward()
+    mine, tape = minimal_forward(cell, params, x, h0)
+    grads, dx, dh0 = minimal_backward(cell, params, tape, weights)
+    np.testing.assert_allclose(mine, states.detach().numpy(), rtol=1e-12, atol=1e-13)
+    for found, leaf in zip((*grads, dx, dh0), leaves):
+        np.testing.assert_allclose(found, leaf.grad.numpy(), rtol=1e-11, atol=1e-12)
