@@ -20,7 +20,7 @@ def latch_threshold(w):
     Returns
     -------
     float
-        h*: under inputs that never pass h* in size, x_t = tanh(w x_{t-1} + h_t) never leaves the
+        x*: under inputs that never pass x* in size, h_t = tanh(w h_{t-1} + x_t) never leaves the
         side that it is latched on.
 
     Raises
@@ -31,7 +31,7 @@ def latch_threshold(w):
     Notes
     -----
     :eq:`eq-vanishing-latch` in :ref:`ch-vanishing` (Bengio, Simard and Frasconi 1994). At a
-    constant input of h* a stable and an unstable rest meet, where w (1 - x^2) = 1.
+    constant input of -x* a stable and an unstable rest meet, where w (1 - h^2) = 1.
 
     Examples
     --------
