@@ -61,6 +61,7 @@ myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "colon_fence
 myst_enable_extensions += ["dollarmath"]
 myst_heading_anchors = 3  # a heading can be linked to by its text
 numfig = True  # figures, tables and exercises carry the chapter's number
+numfig_format = {"section": "Chapter %s"}  # by `numref`; `ref` gives its title
 math_numfig = True  # and so do equations
 math_eqref_format = "({number})"
 bibtex_bibfiles = ["book/references.bib"]
