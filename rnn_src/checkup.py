@@ -442,8 +442,7 @@ def _read_shares(found, B):
             "drowned",
             f"To hear lags of {drowned} or more, average over many updates or larger batches: what "
             f"they add to the gradient of W is smaller than the sampling error of this batch of "
-            f"{B}, {found.noise:.2g} of the gradient. It falls as the root of the number of "
-            f"sequences.",
+            f"{B} ({found.noise:.2g} of the gradient), which falls as the root of the batch size.",
             "ch-vanishing",
         )
 
