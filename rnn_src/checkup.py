@@ -4,11 +4,13 @@ From a shell::
 
     python -m rnn_src.checkup weights.npz --cell lstm --prefix encoder. --input x.npy
 
+It goes through all layers that the file has, each on the outputs of the one below.
 Every sentence says what was measured, on what, and which chapter tells why. None of them follows
 from the weights alone: a network that reads other inputs is another product of Jacobians.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from textwrap import fill
@@ -21,14 +23,19 @@ from rnn_src.cells import CELLS
 from rnn_src.gradient_flow import gradient_by_lag, lag_norms, lyapunov_exponents
 from rnn_src.interop import from_pytorch
 from rnn_src.scan import forward, jacobians
+from rnn_src.stack import Stack, backward_stack, forward_stack, from_pytorch_stack, turned
 
-__all__ = ["Checkup", "Finding", "checkup", "main"]
+__all__ = ["Checkup", "Finding", "checkup", "checkup_stack", "main"]
 
 #: The names of a cell's blocks of rows in W, U and b.
 BLOCKS = {"gru": "rzn", "lstm": "ifgo"}
 KEEPS = {"gru": "z", "lstm": "f"}  # the gate that lets the past through
 SMALL = 1e-3  # what counts as forgotten, of a norm or of a gradient
 EDGE = 0.95  # a tanh beyond it, or a gate as near to 0 or 1, passes less than a tenth of a gradient
+
+#: The order of the sentences: what to do, what happens to a gradient, what a batch can tell of it.
+ORDER = ("short gates", "exploding", "chaotic", "saturated", "vanishing", "holding")
+ORDER += ("contracting", "radius", "transient", "near-sighted", "drowned")
 
 
 class Finding(NamedTuple):
@@ -71,6 +78,7 @@ class Checkup(NamedTuple):
         The largest Lyapunov exponents of each sequence, in logarithms a step, at most three.
     norms : (T+1, B) ndarray
         Row k: the 2-norm of the product of the last k Jacobians; NaN beyond a sequence's length.
+        T is the longest of these lengths, here and below.
     reach : dict
         For 1/2, 1e-3 and the rounding of float32: the first lag at which the median of the norms is
         below it and stays there, or None.
@@ -87,7 +95,10 @@ class Checkup(NamedTuple):
         For each unit the steps in which the gate that keeps the past, at its geometric mean over
         these inputs, lets a half through. None for a cell without gates.
     findings : tuple of Finding
-        What this means, a sentence each.
+        What this means, a sentence each, what to do before what to know. Where there is none, the
+        printed text says that nothing was found.
+    where : str
+        Which layer of how many it is, if it is one of several.
 
     Notes
     -----
@@ -113,17 +124,19 @@ class Checkup(NamedTuple):
     saturated: float
     half_lives: np.ndarray | None
     findings: tuple
+    where: str = ""
 
     def __str__(self):
         T, B = len(self.norms) - 1, self.norms.shape[1]
-        lines = [f"{self.cell}: {B} sequences, at most {T} steps"]
+        of = f", {self.where}" if self.where else ""
+        lines = [f"{self.cell}{of}: {B} sequences, at most {T} steps"]
         for block, (radius, norm) in self.weights.items():
             lines.append(f"  {block:9} spectral radius {radius:7.3f}   2-norm {norm:7.3f}")
         exponents = "  ".join(f"{value:+.4f}" for value in np.median(self.exponents, axis=0))
         lines.append(f"  largest exponents, in logarithms a step   {exponents}")
         for level, lag in self.reach.items():
             lines.append(f"  below {level:7.1g} from lag {'-' if lag is None else lag}")
-        for finding in self.findings:
+        for finding in self.findings or (_nothing(self),):
             page = finding.chapter.removeprefix("ch-")
             lines.append(fill(f"- {finding.says} [{page}]", 76, subsequent_indent="  "))
         return "\n".join(lines)
@@ -185,6 +198,7 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
     # the padding's Jacobians are the identity: they add nothing to the sum, only to its length
     exponents = lyapunov_exponents(J, min(3, S)) * (T / steps)[:, None]
     norms = _norms(J, lengths, exponents[:, 0].max())
+    norms = norms[: steps.max() + 1]  # what is padding in all sequences has no norm
     shares, noise = _shares(cell, params, tape.x, dstates, states[0], tape.lengths)
     found = Checkup(
         cell,
@@ -192,12 +206,80 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
         exponents,
         norms,
         {level: _first_below(norms, level) for level in (0.5, SMALL, 2.0**-24)},
-        shares,
+        shares if shares is None else shares[: steps.max()],
         noise,
         *_gates(cell, params, tape, states, np.arange(T)[:, None] < steps),
         (),
     )
-    return found._replace(findings=tuple(_read(found)))
+    findings = sorted(_read(found), key=lambda finding: ORDER.index(finding.name))
+    return found._replace(findings=tuple(findings))
+
+
+def checkup_stack(stack, x, doutputs=None, s0=None, lengths=None):
+    """Measure every layer of a stack, each on the outputs of the one below.
+
+    Parameters
+    ----------
+    stack : Stack
+        The layers, as `rnn_src.stack.from_pytorch_stack` reads them.
+    x : (T, B, D) array
+        Inputs of the network's own kind, time first.
+    doutputs : (T, B, outputs) array, optional
+        dL/d outputs of the last layer; each layer gets what comes down to it. Without it nothing is
+        said of the gradient's shares.
+    s0 : (K, B, S) array, optional
+        The states before the first input, as `rnn_src.stack.forward_stack` wants them.
+    lengths : (B,) array of int, optional
+        Real lengths in 1..T.
+
+    Returns
+    -------
+    tuple of Checkup
+        One a direction of each layer, from the input up, the forward direction first.
+
+    Raises
+    ------
+    ValueError
+        As `checkup` and `rnn_src.stack.forward_stack` raise it.
+    TypeError
+        If `stack` is not a Stack, or parameters are those of another cell.
+
+    Notes
+    -----
+    Shown in :ref:`ch-bring`. A gradient travels back in the layer that forgets slowest, so no layer
+    alone tells how far the whole reaches: `rnn_src.gradient_flow.gradient_by_input` does.
+
+    Examples
+    --------
+    >>> from rnn_src import init
+    >>> rng = np.random.default_rng(0)
+    >>> stack = Stack("lstm", ((init("lstm", 3, 4, rng),), (init("lstm", 4, 4, rng),)))
+    >>> [found.where for found in checkup_stack(stack, rng.standard_normal((30, 2, 3)))]
+    ['layer 1 of 2 (l0)', 'layer 2 of 2 (l1)']
+    """
+    outputs, tapes = forward_stack(stack, x, s0, lengths)
+    if doutputs is not None:
+        shape = tuple(zip(("T", "B", "outputs"), outputs.shape))
+        doutputs = checks.array("doutputs", doutputs, shape, outputs.dtype)
+        if (ends := tapes[-1][0].lengths) is not None:  # beyond them the output is 0
+            doutputs = doutputs * (np.arange(len(doutputs))[:, None] < ends)[..., None]
+    count, found = len(stack.layers), []
+    for k, (layer, taken) in enumerate(zip(stack.layers, tapes)):
+        down = doutputs
+        if down is not None and k + 1 < count:
+            above = Stack(stack.cell, stack.layers[k + 1 :])
+            _, down = backward_stack(above, tapes[k + 1 :], down)
+        sides = (None, None) if down is None else np.split(down, len(layer), axis=2)
+        for params, tape, dh, way in zip(layer, taken, sides, ("", "_reverse")):
+            dstates = None
+            if dh is not None:
+                dstates = np.zeros_like(tape.states[1:])
+                dstates[..., : dh.shape[2]] = turned(dh, tape.lengths) if way else dh
+            one = checkup(stack.cell, params, tape.x, dstates, tape.states[0], tape.lengths)
+            alone = count == len(layer) == 1
+            where = "" if alone else f"layer {k + 1} of {count} (l{k}{way})"
+            found.append(one._replace(where=where))
+    return tuple(found)
 
 
 def _norms(J, lengths, exponent):
@@ -287,8 +369,8 @@ def _read(found):
     elif median[peak] > 10:
         yield Finding(
             "exploding",
-            f"A gradient can grow {median[peak]:.0f} times over {peak} steps {on} (median), though "
-            f"no exponent says that it grows for ever. Clip it.",
+            f"Clip the gradient: it can grow {median[peak]:.0f} times over {peak} steps {on} "
+            f"(median), though no exponent says that it grows for ever.",
             "ch-exploding",
         )
     forgotten = found.reach[SMALL]
@@ -304,7 +386,8 @@ def _read(found):
         yield Finding(
             "holding",
             f"Over all {T} steps a gradient keeps its norm within a factor of ten {on} (median, in "
-            f"the direction that keeps it best). If the network forgets, it is for another reason.",
+            f"the direction that keeps it best). If the network forgets, it need not be for lack "
+            f"of a way back through this layer.",
             "ch-jacobians",
         )
     yield from _read_weights(found, median, peak, rate)
@@ -357,9 +440,9 @@ def _read_shares(found, B):
     if drowned < T:
         yield Finding(
             "drowned",
-            f"The sampling error of this batch of {B} is {found.noise:.2g} of the gradient. What "
-            f"lags of {drowned} or more add to it is smaller: a single update cannot tell it from "
-            f"noise. Noise falls as the root of the batch size.",
+            f"To hear lags of {drowned} or more, average over many updates or larger batches: what "
+            f"they add to the gradient of W is smaller than the sampling error of this batch of "
+            f"{B} ({found.noise:.2g} of the gradient), which falls as the root of the batch size.",
             "ch-vanishing",
         )
 
@@ -380,14 +463,37 @@ def _read_gates(found, T):
     if longest < T / 4 and found.reach[SMALL] is not None:  # or other paths carry the gradient
         yield Finding(
             "short gates",
-            f"The {gate} gates halve what they keep within {middle:.1f} steps (median unit; the "
-            f"longest {longest:.1f}), and the sequences have {T}. Start them with larger biases, "
-            f"or with biases drawn for the lag that you need.",
+            f"Start the {gate} gates with larger biases, or with biases drawn for the lag that you "
+            f"need: they halve what they keep within {middle:.1f} steps (median unit; the longest "
+            f"{longest:.1f}), and the sequences have {T}.",
             "ch-lstm",
         )
 
 
+def _nothing(found):
+    """What is printed where no sentence applies: the norm fell, and not to a thousandth."""
+    T, B = len(found.norms) - 1, found.norms.shape[1]
+    left = np.nanmedian(found.norms, axis=1)[-1]
+    without = " Without a loss (dstates) its shares by lag were not measured."
+    return Finding(
+        "nothing",
+        f"Nothing was found: on {B} sequences of at most {T} steps a gradient still has {left:.2g} "
+        f"of its norm after {T} (median, in the direction that keeps it best), and a thousandth "
+        f"counts as forgotten here. This does not show that the network uses what lies far back."
+        + without
+        * (found.shares is None),
+        "ch-bring",
+    )
+
+
 # --- From a shell ----------------------------------------------------------------------------
+
+
+#: What is said below the last of several layers.
+WHOLE = (
+    "A gradient travels back in the layer that forgets slowest: no layer alone tells how far the "
+    "whole reaches."
+)
 
 
 def _load(path):
@@ -437,30 +543,67 @@ def main(arguments=None):
     Traceback (most recent call last):
     SystemExit: weights must be a .npz, .safetensors, .pt or .pth file, got weights.txt
     """
+    given = _options(arguments)
+    draw = _drawing() if given.figure else None
+    try:
+        weights = _load(given.weights)
+        if given.layer is None and not given.reverse:
+            stack = from_pytorch_stack(given.cell, weights, given.prefix)
+        else:
+            place = given.prefix, given.layer or 0, given.reverse
+            stack = Stack(given.cell, ((from_pytorch(given.cell, weights, *place),),))
+        x = np.load(given.input).astype(stack.layers[0][0].W.dtype)
+        lengths = np.load(given.lengths) if given.lengths else None
+        if x.ndim == 3 and given.batch_first:
+            x = x.swapaxes(0, 1)
+        elif x.ndim == 3 and _looks_batch_first(x, lengths):
+            T, B, D = x.shape
+            print(
+                f"Note: the input is read as {T} steps of {B} sequences. If it is {T} sequences of "
+                f"{B} steps, add --batch-first."
+            )
+        if given.reverse:
+            x = turned(x, lengths)
+        found = checkup_stack(stack, x, lengths=lengths)
+        print("\n\n".join(map(str, found)))
+        if len(found) > 1:
+            print(f"\n{fill(WHOLE, 76)}")
+        for one in found if given.figure else ():
+            path, name = Path(given.figure), re.search(r"\((.+)\)", one.where)
+            draw(one).savefig(path.with_stem(f"{path.stem}-{name[1]}") if name else path)
+    except (OSError, TypeError, ValueError) as error:
+        sys.exit(str(error))
+
+
+def _options(arguments):
     parser = argparse.ArgumentParser(prog="python -m rnn_src.checkup", description=__doc__)
     parser.add_argument("weights", help=".npz, .safetensors, .pt or .pth, with PyTorch's names")
     parser.add_argument("--cell", required=True, choices=("rnn", "rnn_relu", "gru", "lstm"))
     parser.add_argument("--input", required=True, help=".npy of (T, B, D), the network's own kind")
-    parser.add_argument("--prefix", default="", help="of the layer's names, such as encoder.")
-    parser.add_argument("--layer", type=int, default=0, help="the first is 0")
-    parser.add_argument("--reverse", action="store_true", help="the layer that reads backwards")
+    parser.add_argument("--lengths", help=".npy of (B,), where the sequences are padded")
     parser.add_argument("--batch-first", action="store_true", help="the input is (B, T, D)")
-    parser.add_argument("--figure", help="where to draw it: .svg, .png or .pdf")
-    given = parser.parse_args(arguments)
-    try:
-        weights = _load(given.weights)
-        params = from_pytorch(given.cell, weights, given.prefix, given.layer, given.reverse)
-        x = np.load(given.input).astype(params.W.dtype)
-        if given.batch_first and x.ndim == 3:
-            x = x.swapaxes(0, 1)
-        found = checkup(given.cell, params, x[::-1] if given.reverse else x)
-    except (OSError, TypeError, ValueError) as error:
-        sys.exit(str(error))
-    print(found)
-    if given.figure:
-        from rnn_src.figures import checkup_figure
+    parser.add_argument("--prefix", default="", help="of the layers' names, such as encoder.")
+    alone = "one layer alone, the first is 0; the input is then that of this layer"
+    parser.add_argument("--layer", type=int, help=alone)
+    parser.add_argument("--reverse", action="store_true", help="of this layer what reads backwards")
+    drawn = "where to draw it: .svg, .png or .pdf; of several layers each gets its name"
+    parser.add_argument("--figure", help=drawn)
+    return parser.parse_args(arguments)
 
-        checkup_figure(found).savefig(given.figure)
+
+def _looks_batch_first(x, lengths):
+    """Whether the first axis is more likely the batch: by the lengths, or as the shorter one."""
+    T, B, _ = x.shape
+    return T < B if lengths is None else np.shape(lengths) == (T,) != (B,)
+
+
+def _drawing():
+    """What draws a checkup, asked for before the work is done."""
+    try:
+        from rnn_src.figures import checkup_figure
+    except ImportError:
+        sys.exit("--figure needs Matplotlib, which is not installed here: pip install matplotlib")
+    return checkup_figure
 
 
 if __name__ == "__main__":

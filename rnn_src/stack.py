@@ -150,10 +150,10 @@ def forward_stack(stack, x, s0=None, lengths=None):
     for layer in stack.layers:
         sides, taken = [], []
         for params, backwards in zip(layer, (False, True)):
-            inputs = _turned(taken[0].x, taken[0].lengths) if backwards else outputs
+            inputs = turned(taken[0].x, taken[0].lengths) if backwards else outputs
             states, tape = forward(stack.cell, params, inputs, next(starts), lengths)
             h = states[1:, :, : params.W.shape[1]]
-            sides.append(_turned(h, tape.lengths) if backwards else h)
+            sides.append(turned(h, tape.lengths) if backwards else h)
             taken.append(tape)
         outputs = np.concatenate(sides, axis=2)
         if tape.lengths is not None:
@@ -219,10 +219,10 @@ def backward_stack(stack, tapes, doutputs):
         sides, parts, dx = np.split(doutputs, len(layer), axis=2), [], 0
         for params, tape, dh, backwards in zip(layer, taken, sides, (False, True)):
             dstates = np.zeros_like(tape.states[1:])
-            dstates[..., : dh.shape[2]] = _turned(dh, tape.lengths) if backwards else dh
+            dstates[..., : dh.shape[2]] = turned(dh, tape.lengths) if backwards else dh
             grad, back, _ = backward(stack.cell, params, tape, dstates)
             parts.append(grad)
-            dx = dx + (_turned(back, tape.lengths) if backwards else back)
+            dx = dx + (turned(back, tape.lengths) if backwards else back)
         grads.append(tuple(parts))
         doutputs = dx
     return tuple(grads[::-1]), doutputs
@@ -268,7 +268,7 @@ def _real(tape):
     return (np.arange(len(tape.x))[:, None] < tape.lengths)[..., None]
 
 
-def _turned(array, lengths):
+def turned(array, lengths):
     """Every sequence in reverse, from its own end; what is beyond it stays where it is."""
     if lengths is None:
         return array[::-1]

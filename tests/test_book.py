@@ -451,7 +451,7 @@ MAY_IMPORT = {
     "stack": {"interop", "scan", "cells"},
     "theory": {"theory"},
     "figures": {"figures"},
-    "checkup": {"cells", "scan", "gradient_flow", "interop", "figures"},
+    "checkup": {"cells", "scan", "gradient_flow", "interop", "stack", "figures"},
 }
 
 

@@ -8,10 +8,12 @@ import safetensors.numpy
 
 from rnn_src import backward, forward, init
 from rnn_src.cells import RNNParams
-from rnn_src.checkup import checkup, main
+from rnn_src.checkup import checkup, checkup_stack, main
 from rnn_src.figures import checkup_figure
+from rnn_src.gradient_flow import gradient_by_lag
 from rnn_src.initializers import gaussian
 from rnn_src.interop import to_pytorch
+from rnn_src.stack import Stack, backward_stack, forward_stack
 
 T, B, D, H = 60, 8, 3, 16
 
@@ -163,6 +165,16 @@ def test_a_shorter_sequence_is_measured_as_if_it_were_alone():
     assert np.allclose(together.exponents[1], alone.exponents[0], rtol=1e-6)
 
 
+def test_padding_beyond_all_sequences_changes_nothing():
+    params, x = drawn("lstm")
+    lengths, dstates = np.full(B, 25), on_the_last(x[:25], parts=2)
+    long = np.concatenate([dstates, np.zeros((T - 25, *dstates.shape[1:]))])
+    padded = checkup("lstm", params, x, long, lengths=lengths)
+    alone = checkup("lstm", params, x[:25], dstates, lengths=lengths)
+    assert str(padded) == str(alone)
+    assert np.allclose(padded.norms, alone.norms) and np.allclose(padded.shares, alone.shares)
+
+
 @pytest.mark.parametrize(("cell", "bias"), [("lstm", 2.0), ("gru", 3.0)])
 def test_half_lives_are_those_of_the_gates(cell, bias):
     """Without weights the gate is its bias: sigma(bias)^k is a half at the half-life."""
@@ -189,6 +201,81 @@ def test_gradients_beyond_the_dtype_are_told_with_what_to_do():
     assert checkup("rnn_linear", params, x[:60]).norms[-1, 0] == 4.0**60
     with pytest.raises(ValueError, match=r"^x must have fewer steps: over 70 .* e\^1.39 a step"):
         checkup("rnn_linear", params, x)
+
+
+def test_where_no_sentence_applies_one_says_so_and_on_what():
+    params, x = drawn("rnn_linear")
+    params = params._replace(W=0.92 * np.eye(H))
+    params.W[0, 1] = 0.2  # so the 2-norm is above 1, and the norms end between the two limits
+    found = checkup("rnn_linear", params, x)
+    text = " ".join(str(found).split())
+    assert found.findings == ()
+    left = np.median(found.norms[-1])
+    assert 1e-3 < left < 0.1
+    assert f"Nothing was found: on {B} sequences of at most {T} steps" in text
+    assert f"still has {left:.2g} of its norm after {T}" in text
+    assert "Without a loss (dstates) its shares by lag were not measured. [bring]" in text
+    with_loss = checkup("rnn_linear", params, x, on_the_last(x))._replace(findings=())
+    assert "Nothing was found" in str(with_loss)
+    assert "Without a loss" not in str(with_loss)
+
+
+def test_what_to_do_stands_before_what_to_know():
+    params, x = gated("lstm", 0.0)
+    found = checkup("lstm", params, x, on_the_last(x, parts=2))
+    names = [finding.name for finding in found.findings]
+    assert names[0] == "short gates" and names[-1] == "drowned"
+    assert names.index("vanishing") < names.index("near-sighted")
+
+
+# --- Several layers --------------------------------------------------------------------------
+
+
+def two_layers(cell="lstm", directions=1):
+    rng = np.random.default_rng(5)
+    widths = (D, directions * H)
+    layers = tuple(tuple(init(cell, d, H, rng) for _ in range(directions)) for d in widths)
+    return Stack(cell, layers), rng.standard_normal((T, B, D))
+
+
+def test_each_layer_is_measured_on_the_outputs_of_the_one_below():
+    stack, x = two_layers()
+    found = checkup_stack(stack, x)
+    (lower,), (upper,) = stack.layers
+    read = forward("lstm", lower, x)[0][1:, :, :H]
+    for one, alone in zip(found, (checkup("lstm", lower, x), checkup("lstm", upper, read))):
+        assert np.array_equal(one.norms, alone.norms) and one.findings == alone.findings
+    assert str(found[0]).startswith("lstm, layer 1 of 2 (l0): ")
+    assert str(found[1]).startswith("lstm, layer 2 of 2 (l1): ")
+
+
+@pytest.mark.parametrize("directions", [1, 2])
+def test_the_losses_of_each_layer_are_those_that_come_down_to_it(directions):
+    """The gradients by lag that make the shares add up to the gradient by backward_stack."""
+    stack, x = two_layers(directions=directions)
+    ends = np.array([T, 30, 40, T, T, 50, T, T])
+    doutputs = np.random.default_rng(1).standard_normal((T, B, directions * H))  # padding too
+    _, tapes = forward_stack(stack, x, lengths=ends)
+    grads = [grad.W for layer in backward_stack(stack, tapes, doutputs)[0] for grad in layer]
+    taken = []
+
+    def noted(*given):
+        taken.append(gradient_by_lag(*given))
+        return taken[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rnn_src.checkup.gradient_by_lag", noted)
+        checkup_stack(stack, x, doutputs, lengths=ends)
+    halves = [part.W.sum(axis=0) for part in taken]
+    assert len(halves) == 2 * len(grads)
+    for grad, one, other in zip(grads, halves[::2], halves[1::2]):
+        assert np.allclose(one + other, grad, rtol=1e-9, atol=1e-12 * np.abs(grad).max())
+
+
+def test_a_loss_of_another_shape_is_one_sentence():
+    stack, x = two_layers()
+    with pytest.raises(ValueError, match=r"doutputs must be \(T, B, outputs\).*16"):
+        checkup_stack(stack, x, np.zeros((T, B, 2 * H)))
 
 
 def test_bad_input_gets_one_sentence():
@@ -238,6 +325,63 @@ def test_a_figure_is_drawn_and_a_batch_may_come_first(stored, capsys):
     shell(folder, *options)
     assert capsys.readouterr().out == f"{checkup('lstm', params, x)}\n"
     assert "<svg" in figure.read_text()
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """Two layers of a model, by PyTorch's names, and their inputs."""
+    stack, x = two_layers()
+    names = {
+        name.replace("_l0", f"_l{k}"): leaf
+        for k, (params,) in enumerate(stack.layers)
+        for name, leaf in to_pytorch("lstm", params).items()
+    }
+    np.savez(tmp_path / "weights.npz", **names)
+    np.save(tmp_path / "x.npy", x)
+    return tmp_path, stack, x
+
+
+def test_a_file_of_several_layers_is_read_through(deep, capsys):
+    folder, stack, x = deep
+    shell(folder, "--cell", "lstm", "--figure", str(folder / "out.svg"))
+    printed = capsys.readouterr().out
+    lower, upper = checkup_stack(stack, x)
+    assert printed.startswith(f"{lower}\n\n{upper}\n\nA gradient travels back in the layer")
+    drawn = sorted(path.name for path in folder.glob("*.svg"))
+    assert drawn == ["out-l0.svg", "out-l1.svg"]
+
+
+def test_one_layer_alone_reads_its_own_input(deep, capsys):
+    folder, stack, x = deep
+    np.save(folder / "x.npy", read := forward_stack(stack, x)[0])
+    shell(folder, "--cell", "lstm", "--layer", "1")
+    assert capsys.readouterr().out == f"{checkup('lstm', stack.layers[1][0], read)}\n"
+
+
+def test_an_input_that_looks_batch_first_gets_a_note(stored, capsys):
+    folder, params, x = stored
+    options = ["--cell", "lstm", "--prefix", "encoder."]
+    np.save(folder / "x.npy", x.swapaxes(0, 1))
+    shell(folder, *options)
+    first, _, rest = capsys.readouterr().out.partition("\n")
+    assert f"read as {B} steps of {T} sequences" in first and "--batch-first" in first
+    assert rest == f"{checkup('lstm', params, x.swapaxes(0, 1))}\n"
+    np.save(folder / "x.npy", x[:4])  # few steps, and the lengths say that they are steps
+    np.save(folder / "lengths.npy", ends := np.full(B, 3))
+    shell(folder, *options, "--lengths", str(folder / "lengths.npy"))
+    assert capsys.readouterr().out == f"{checkup('lstm', params, x[:4], lengths=ends)}\n"
+    np.save(folder / "x.npy", x[:, :4].swapaxes(0, 1))
+    np.save(folder / "lengths.npy", np.full(4, T))
+    with pytest.raises(SystemExit, match="lengths must be"):
+        shell(folder, *options, "--lengths", str(folder / "lengths.npy"))
+    assert "--batch-first" in capsys.readouterr().out
+
+
+def test_a_figure_without_matplotlib_is_refused_before_the_work(stored, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rnn_src.figures", None)  # as if its import failed
+    with pytest.raises(SystemExit, match="--figure needs Matplotlib.*pip install matplotlib"):
+        shell(stored[0], "--cell", "lstm", "--prefix", "encoder.", "--figure", "out.svg")
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,8 @@ CHAPTER = r"""
 ## The *first* section
 
 Roles: {ref}`ch-tiny`, {numref}`fig-fall`, {numref}`tab-one`, {eq}`eq-one`, {cite:t}`gauss1801`,
-{doc}`index`, {py:func}`rnn_src.shown`, {glue:text}`loss:.2f`, [a link](https://example.com/a_b).
+{doc}`index`, {py:func}`rnn_src.shown`, {glue:text}`loss:.2f`, [a link](https://example.com/a_b),
+{wheel}`the wheel`.
 Marks: 2 * 3 * 4, a_b, \_x, \$5, `a|b` and \<tag>[^note].
 
 [^note]: A footnote.
@@ -178,7 +179,8 @@ sys.path.append(str(BOOK))
 Roles: [A title: of code and x_t](PAGE#ch-tiny), [Fig. 1.1](PAGE#fig-fall), \
 [Table 1.1](PAGE#tab-one), [(1.1)](PAGE#equation-eq-one), \
 Gauss [[1801](SITE/book/index.html#id2)], [Tiny](SITE/book/index.html), \
-[`rnn_src.shown()`](SITE/book/index.html#rnn_src.shown), 0.12, [a link](https://example.com/a_b). \
+[`rnn_src.shown()`](SITE/book/index.html#rnn_src.shown), 0.12, [a link](https://example.com/a_b), \
+[the wheel](SITE/book/WHEEL). \
 Marks: 2 \* 3 \* 4, a_b, \_x, \$5, `a|b` and \<tag>[1].
 
 $$
@@ -319,7 +321,7 @@ def test_without_an_address_links_are_words_and_the_wheel_is_in_the_folder(publi
         .source.partition("Roles: ")[2]
         .startswith(
             "A title: of code and x_t, Fig. 1.1, Table 1.1, (1.1), Gauss [1801], Tiny, "
-            "`rnn_src.shown()`, 0.12, [a link](https://example.com/a_b)."
+            "`rnn_src.shown()`, 0.12, [a link](https://example.com/a_b), the wheel."
         )
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import nbformat
+from docutils import nodes
 from hatchling.builders.wheel import WheelBuilder
 from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -49,6 +50,13 @@ def build_wheel(app):
             old.unlink()
         wheels = WheelBuilder(str(app.srcdir)).build(directory=str(folder), versions=["standard"])
         (app.builder.wheel,) = map(Path, wheels)
+
+
+def wheel_role(name, rawtext, text, lineno, inliner, options=None, content=()):
+    """A link to the wheel, which has the version of the book in its name."""
+    version = inliner.document.settings.env.config.release
+    file = f"rnn_src-{version}-py3-none-any.whl"
+    return [nodes.reference(rawtext, text, refuri=file)], []
 
 
 def cleaned(cell, docname, wheel):
@@ -136,6 +144,7 @@ def offer_notebook(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.add_role("wheel", wheel_role)
     app.connect("builder-inited", build_wheel)
     app.connect("doctree-resolved", write_notebook, priority=999)  # when all others are done
     app.connect("html-page-context", offer_notebook, priority=100)  # before the theme's buttons
