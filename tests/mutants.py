@@ -75,7 +75,8 @@ def changed(node):
             wrong.op = WRONG[type(op)]()
             yield "arithmetic", wrong
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub | ast.Div | ast.MatMult):
-        yield "order", ast.BinOp(node.right, node.op, node.left)
+        if ast.dump(node.left) != ast.dump(node.right):  # as in k @ k
+            yield "order", ast.BinOp(node.right, node.op, node.left)
 
 
 def faults(path, source):

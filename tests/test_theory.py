@@ -25,8 +25,11 @@ from rnn_src.theory import (
     fresh_gaussian_exponent,
     kreiss_constant,
     latch_threshold,
+    linear_sensitivity,
+    linear_variance,
     mean_field,
     rests,
+    ring_gain,
     rounding_lag,
     tanh_lyapunov,
     transient_norm,
@@ -593,6 +596,12 @@ BAD = [
     *bad(chrono_decay, "k", BAD_LAGS, A_LAG, t_max=9),
     *bad(tanh_lyapunov, "g", [0, -1, 1001, *NOT_NUMBERS], r"a number in \(0, 1000\], got "),
     *bad(copy_baseline, "T", [0, *NOT_WHOLE], "an integer of at least 1, got "),
+    *bad(linear_variance, "lam", [1, -1, *NOT_NUMBERS], r"a number in \(-1, 1\), got "),
+    *bad(linear_sensitivity, "lam", [1, -1, *NOT_NUMBERS], r"a number in \(-1, 1\), got "),
+    *bad(linear_variance, "correlation", [1, *NOT_NUMBERS], r"a number in \(-1, 1\), ", lam=0),
+    *bad(linear_sensitivity, "correlation", [1, *NOT_NUMBERS], r"a number in \(-1, 1\), ", lam=0),
+    *bad(ring_gain, "r1", [0, 1, *NOT_NUMBERS], r"a number in \(0, 1\), got ", r0=0),
+    *bad(ring_gain, "r0", [0.5, -0.1, *NOT_NUMBERS], r"a number in \[0, 0.5\), got ", r1=0.5),
 ]
 for label in ("sigma_w", "sigma_u", "second_moment", "sigma_b"):
     others = {"sigma_w": 1, "sigma_u": 1}
