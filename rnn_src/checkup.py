@@ -264,11 +264,8 @@ def checkup_stack(stack, x, doutputs=None, s0=None, lengths=None):
         if (ends := tapes[-1][0].lengths) is not None:  # beyond them the output is 0
             doutputs = doutputs * (np.arange(len(doutputs))[:, None] < ends)[..., None]
     count, found = len(stack.layers), []
-    for k, (layer, taken) in enumerate(zip(stack.layers, tapes)):
-        down = doutputs
-        if down is not None and k + 1 < count:
-            above = Stack(stack.cell, stack.layers[k + 1 :])
-            _, down = backward_stack(above, tapes[k + 1 :], down)
+    downs = _losses(stack, tapes, doutputs)
+    for k, (layer, taken, down) in enumerate(zip(stack.layers, tapes, downs)):
         sides = (None, None) if down is None else np.split(down, len(layer), axis=2)
         for params, tape, dh, way in zip(layer, taken, sides, ("", "_reverse")):
             dstates = None
@@ -280,6 +277,16 @@ def checkup_stack(stack, x, doutputs=None, s0=None, lengths=None):
             where = "" if alone else f"layer {k + 1} of {count} (l{k}{way})"
             found.append(one._replace(where=where))
     return tuple(found)
+
+
+def _losses(stack, tapes, doutputs):
+    """What of the loss comes down to each layer: one walk from the last to the first."""
+    if doutputs is None:
+        return [None] * len(stack.layers)
+    downs = [doutputs]
+    for layer, taken in zip(stack.layers[:0:-1], tapes[:0:-1]):
+        downs.append(backward_stack(Stack(stack.cell, (layer,)), (taken,), downs[-1])[1])
+    return downs[::-1]
 
 
 def _norms(J, lengths, exponent):

@@ -108,11 +108,6 @@ def test_a_text_strip_has_each_character_on_its_square(ax):
     assert ax.figure.axes[1].get_ylabel() == "bits"
 
 
-def test_a_text_strip_can_go_without_its_bar(ax):
-    text_strip(ax, "ab", [1.0, 2.0], bar=None)
-    assert ax.figure.axes == [ax]
-
-
 @pytest.fixture
 def glued(monkeypatch):
     """What a page gets, by name."""

@@ -25,8 +25,8 @@ def text_strip(ax, text, values, columns=48, limit=8.0, bar=""):
         Characters a row.
     limit : float
         The value of the darkest colour, above 0.
-    bar : str, optional
-        Label of the colour bar; None where another one serves this strip too.
+    bar : str
+        Label of the colour bar.
 
     Raises
     ------
@@ -67,8 +67,7 @@ def text_strip(ax, text, values, columns=48, limit=8.0, bar=""):
             family="monospace",
         )
     ax.axis("off")
-    if bar is not None:
-        ax.figure.colorbar(image, ax=ax, label=bar, pad=0.02)
+    ax.figure.colorbar(image, ax=ax, label=bar, pad=0.02)
 
 
 def unrolled(ax, x, states, outputs=None, limit=1.0, digits=2):

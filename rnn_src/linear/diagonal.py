@@ -258,7 +258,13 @@ def slstm_step(state, z, log_f, log_i):
         checks.array(name, value, z.shape) for name, value in (("log_f", log_f), ("log_i", log_i))
     )
     c, n, m = (checks.array("state", part, z.shape) for part in state)
-    new_m = np.maximum(log_f + m, log_i)
-    f, i = np.exp(log_f + m - new_m), np.exp(log_i - new_m)
+    f, i, m = in_range(log_f, log_i, m)
     c, n = f * c + i * z, f * n + i
-    return (c, n, new_m), c / n
+    return (c, n, m), c / n
+
+
+def in_range(log_f, log_i, m):
+    """Two exponential gates as parts of exp(m) for the next m, so that the larger one is 1."""
+    kept = log_f + m
+    m = np.maximum(kept, log_i)
+    return np.exp(kept - m), np.exp(log_i - m), m

@@ -7,6 +7,7 @@ The state S is (V, K): it answers a query q with S q. The notation is that of th
 import numpy as np
 
 from rnn_src import checks
+from rnn_src.linear.diagonal import in_range
 
 __all__ = ["gated_delta_step", "mlstm_step", "rwkv7_step"]
 
@@ -103,9 +104,8 @@ def mlstm_step(state, k, v, log_f, log_i):
         checks.number(name, value, **finite)
         for name, value in (("m", m), ("log_f", log_f), ("log_i", log_i))
     )
-    new_m = max(log_f + m, log_i)
-    f, i = np.exp(log_f + m - new_m), np.exp(log_i - new_m)
-    return f * S + i * np.outer(v, k), f * n + i * k, new_m
+    f, i, m = in_range(log_f, log_i, m)
+    return f * S + i * np.outer(v, k), f * n + i * k, float(m)
 
 
 def rwkv7_step(S, k, v, w, kappa, a):
