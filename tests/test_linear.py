@@ -34,7 +34,7 @@ from rnn_src.linear import (
     slstm_step,
 )
 from rnn_src.linear.recurrence import sweep
-from rnn_src.theory import linear_sensitivity, linear_variance, ring_gain
+from rnn_src.theory import delta_recall, linear_sensitivity, linear_variance, ring_gain
 
 LENGTHS = (1, 2, 3, 7, 8, 9, 15, 16, 17, 18, 31, 100, 129, 1000)
 
@@ -130,6 +130,21 @@ def test_the_depth_is_logarithmic_and_the_work_linear():
         counts[T] = len(calls), sum(entries)
     assert counts[4096][0] - counts[1024][0] == 6  # two more levels, of three calls each
     assert counts[1024][0] < 40 and counts[4096][1] < 3 * 4096
+
+
+def test_large_factors_overflow_in_the_scan_where_the_loop_stays_finite():
+    """Their product is infinite, and infinity times a state of 0 is NaN: the docstring warns."""
+    large, small, zero = np.full(16, 1e200), np.full(16, 1e-200), np.zeros(16)
+    assert (loop(large, zero) == 0).all()
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.isnan(parallel_scan(large, zero)[-1])
+    both = np.repeat([1e200, 1e-200], 8)
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.isnan(parallel_scan(both, zero)[-1]) and (loop(both, zero) == 0).all()
+    for h0 in (0.0, 1.0):  # with factors below 1 nothing is lost that the loop would keep
+        states = loop(small, zero, np.array(h0))
+        np.testing.assert_array_equal(parallel_scan(small, zero, np.array(h0)), states)
+    assert (loop(small, zero + 1) == parallel_scan(small, zero + 1)).all()
 
 
 # --- The adjoint -----------------------------------------------------------------------------
@@ -271,6 +286,30 @@ def test_the_formulas_of_memory(lam, correlation):
     slopes = np.r_[0, k[1:] * lam ** (k[1:] - 1)]
     assert np.isclose(linear_variance(lam, correlation), powers @ R @ powers, rtol=1e-9)
     assert np.isclose(linear_sensitivity(lam, correlation), slopes @ R @ slopes, rtol=1e-9)
+
+
+def test_what_the_delta_rule_holds_is_the_mean_over_keys_and_values():
+    """By 40,000 memories of 6 keys in 8 dimensions, written without the package."""
+    n, d, rng = 6, 8, np.random.default_rng(0)
+    keys = rng.standard_normal((n, 40_000, d))
+    keys /= np.linalg.norm(keys, axis=2, keepdims=True)
+    values = rng.standard_normal((n, 40_000))
+    S = np.zeros((40_000, d))
+    for k, v in zip(keys, values):
+        S = S + (v - (S * k).sum(axis=1))[:, None] * k
+    answers = (S * keys).sum(axis=2)[::-1]  # by the writes since
+    signal, power = delta_recall(n, d)
+    np.testing.assert_allclose((answers * values[::-1]).mean(axis=1), signal, atol=0.03)
+    np.testing.assert_allclose((answers**2).mean(axis=1), power, rtol=0.03)
+    assert power[-1] < 0.9  # so that a memory that is full from the start is told apart
+    np.testing.assert_allclose(delta_recall(2000, d)[1][-1], 1, rtol=1e-9)
+    assert delta_recall(1, 3)[0].tolist() == delta_recall(1, 3)[1].tolist() == [1.0]
+
+
+def test_in_one_dimension_the_last_value_replaces_all():
+    signal, power = delta_recall(5, 1)
+    np.testing.assert_allclose(signal, [1, 0, 0, 0, 0])
+    np.testing.assert_allclose(power, 1)
 
 
 # --- The minimal units -----------------------------------------------------------------------
@@ -560,6 +599,8 @@ BAD = {
     "lam must be a number in (-1, 1)": lambda: linear_variance(1.0),
     "correlation must be a number in (-1, 1)": lambda: linear_sensitivity(0.5, -1.0),
     "r0 must be a number in [0, 0.9)": lambda: ring_gain(0.9, 0.9),
+    "count must be an integer of at least 1, got 0": lambda: delta_recall(0, 3),
+    "size must be an integer of at least 1, got 2.5": lambda: delta_recall(3, 2.5),
 }
 
 

@@ -89,7 +89,8 @@ def parallel_scan(a, b, h0=None):
     Returns
     -------
     (T+1, ...) ndarray
-        All states, equal to those of `loop` but for rounding.
+        All states, equal to those of `loop` but for rounding, as long as no product of neighbouring
+        factors leaves the range of the numbers.
 
     Raises
     ------
@@ -102,6 +103,12 @@ def parallel_scan(a, b, h0=None):
 
     Notes
     -----
+    The scan multiplies factors with each other, the loop factors with states. So with factors above
+    1 in size a product may overflow where no state of the loop does: of two factors of 1e200 and
+    states of 0 it makes infinity times 0, which is NaN. Factors of at most 1 in size cannot
+    overflow; a product of them that underflows to 0 loses only what the loop would hold below the
+    smallest number, too, if states are of size 1 or less.
+
     On the way up neighbouring steps become one, until one is left; on the way down every second
     state is known, and one step from it gives the next (Blelloch 1990). Each level is a few calls
     over whole arrays; what runs in parallel is inside them. Derived in :ref:`ch-linear`.

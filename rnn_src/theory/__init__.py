@@ -7,7 +7,7 @@ simulation would not be one.
 
 from rnn_src.theory.baselines import adding_baseline, copy_baseline
 from rnn_src.theory.gates import chrono_decay, forget_half_life
-from rnn_src.theory.linear import linear_sensitivity, linear_variance, ring_gain
+from rnn_src.theory.linear import delta_recall, linear_sensitivity, linear_variance, ring_gain
 from rnn_src.theory.many_units import MeanField, mean_field, tanh_lyapunov
 from rnn_src.theory.one_unit import cliff_gradient, fold_points, latch_threshold, rests
 from rnn_src.theory.precision import rounding_lag, underflow_lag
@@ -24,6 +24,7 @@ __all__ = [
     "chrono_decay",
     "cliff_gradient",
     "copy_baseline",
+    "delta_recall",
     "fold_points",
     "forget_half_life",
     "fresh_gaussian_exponent",

@@ -1,10 +1,10 @@
-"""A linear unit that hears noise: how far its state goes, and how much its factor matters."""
+"""Linear units that hear noise, and a linear memory of many keys: what each holds on average."""
 
 import numpy as np
 
 from rnn_src import checks
 
-__all__ = ["linear_sensitivity", "linear_variance", "ring_gain"]
+__all__ = ["delta_recall", "linear_sensitivity", "linear_variance", "ring_gain"]
 
 
 def linear_variance(lam, correlation=0.0):
@@ -107,6 +107,51 @@ def ring_gain(r0, r1):
     r1 = checks.number("r1", r1, 0, 1, low_open=True, high_open=True)
     r0 = checks.number("r0", r0, 0, r1, high_open=True)
     return float(np.log((1 - r0**2) / (1 - r1**2)) / (r1**2 - r0**2))
+
+
+def delta_recall(count, size):
+    """Mean answer of a memory by the delta rule to each key that it stored, and its mean square.
+
+    Parameters
+    ----------
+    count : int
+        n, how many pairs are stored, one after the other, with beta = 1.
+    size : int
+        d, the numbers in a key. Keys have norm 1 and directions that are drawn evenly; the numbers
+        of a value have mean 0 and mean square 1. All are independent.
+
+    Returns
+    -------
+    signal : (count,) ndarray
+        How much of the stored value is in the answer, by the writes since: (1 - 1/d)^j.
+    power : (count,) ndarray
+        Mean square of a number of the answer, by the writes since.
+
+    Raises
+    ------
+    ValueError
+        If a number is not a positive integer.
+
+    Notes
+    -----
+    The mean square error is power - 2 signal + 1. A memory by sums, S + v k', has the signal 1 and
+    the power 1 + (n - 1)/d at every age. :eq:`eq-linear-delta` in :ref:`ch-linear`.
+
+    Examples
+    --------
+    >>> signal, power = delta_recall(3, 2)
+    >>> signal.tolist(), power.tolist()
+    ([1.0, 0.5, 0.25], [1.0, 0.9375, 0.90625])
+    """
+    n = checks.positive_integer("count", count)
+    d = checks.positive_integer("size", size)
+    signal = (1 - 1 / d) ** np.arange(n)
+    memory = d * (1 - (1 - 1 / d) ** np.arange(1, n + 1))  # mean of |S|^2 after m writes
+    power = np.ones(n)  # here of the key of write m + 1, which is the oldest first
+    for m in range(1, n):
+        gained = memory[m - 1] / (d * (d + 2)) + 1 / d
+        power[:m] = power[:m] * (1 - 2 / d + 2 / (d * (d + 2))) + gained
+    return signal, power[::-1].copy()
 
 
 def _inside(name, value):
