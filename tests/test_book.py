@@ -435,7 +435,7 @@ MAY_IMPORT = {
     "optimizers": set(),
     "tasks": {"tasks"},
     "regularizers": {"scan", "cells"},
-    "linear": {"linear", "initializers"},
+    "linear": {"linear", "initializers", "scan", "cells"},  # Newton runs cells a step at a time
     "training": {
         "tasks",
         "optimizers",

@@ -1,8 +1,9 @@
 """Linear recurrences, h_t = a_t h_{t-1} + b_t: in a loop, in parallel, and back.
 
 The recurrence and its adjoint; the same for positive numbers by their logarithms; the ring of the
-linear recurrent unit; the minimal gated units; and one step of each family that is built on them.
-Introduced in :ref:`ch-linear`.
+linear recurrent unit; the minimal gated units; one step of each family that is built on them; and
+Newton's method, which makes of a nonlinear recurrence a few linear ones. Introduced in
+:ref:`ch-linear` and :ref:`ch-parallel`.
 """
 
 from rnn_src.linear.diagonal import (
@@ -22,6 +23,7 @@ from rnn_src.linear.minimal import (
     minimal_backward,
     minimal_forward,
 )
+from rnn_src.linear.newton import matrix_scan, newton
 from rnn_src.linear.recurrence import adjoint, compose, loop, parallel_scan
 from rnn_src.linear.ring import Ring, ring_eigenvalues, ring_init
 
@@ -37,9 +39,11 @@ __all__ = [
     "loop",
     "lru_step",
     "mamba_step",
+    "matrix_scan",
     "minimal_backward",
     "minimal_forward",
     "mlstm_step",
+    "newton",
     "parallel_scan",
     "rg_lru_step",
     "ring_eigenvalues",

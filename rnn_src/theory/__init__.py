@@ -17,6 +17,7 @@ from rnn_src.theory.products import (
     transient_norm,
     vanishing_bound,
 )
+from rnn_src.theory.sweeps import newton_errors
 
 __all__ = [
     "MeanField",
@@ -33,6 +34,7 @@ __all__ = [
     "linear_sensitivity",
     "linear_variance",
     "mean_field",
+    "newton_errors",
     "rests",
     "ring_gain",
     "rounding_lag",
