@@ -423,6 +423,60 @@ def test_nothing_names_this_machine_or_an_index():
         assert not [word for word in banned if word in text], name
 
 
+# --- The claims on trial ----------------------------------------------------------------------
+
+CLAIMS = ROOT / "book/claims.md"
+VERDICTS = {"false", "half true", "true with conditions", "not even wrong"}
+
+
+def anchor(heading):
+    """What a link to a heading ends with."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def docket(text):
+    """(slogan, anchor, verdict, chapter) of each row of the table."""
+    row = r"^\| \[(.+)\]\(#([\w-]+)\) \| ([a-z ]+) \| \{numref\}`(ch-[\w-]+)` \|$"
+    return re.findall(row, text, re.M)
+
+
+def trials(text):
+    """The same of each section, in its order."""
+    for section in re.split(r"^### ", text, flags=re.M)[1:]:
+        heading = section.splitlines()[0]
+        if heading.startswith('"'):
+            verdict = re.search(r"\*\*Verdict: ([a-z ]+)\.\*\*", section)[1]
+            chapter = re.search(r"\*\*Read on:\*\* \{numref\}`(ch-[\w-]+)`", section)[1]
+            yield heading.strip('"'), anchor(heading), verdict, chapter
+
+
+def test_the_docket_agrees_with_the_trials():
+    text = CLAIMS.read_text(encoding="utf-8")
+    rows = docket(text)
+    assert rows == [*trials(text)] and len(rows) == len(set(rows)) == 28
+    assert {verdict for *_, verdict, _ in rows} == VERDICTS
+    changed = text.replace("**Verdict: false.**", "**Verdict: half true.**", 1)
+    assert docket(changed) != [*trials(changed)]
+
+
+def test_every_trial_has_its_four_parts_a_counterexample_and_a_section():
+    text = CLAIMS.read_text(encoding="utf-8")
+    for section in re.split(r"^### ", text, flags=re.M)[1:]:
+        if not section.startswith('"'):
+            continue
+        section = section.partition("\n## ")[0]
+        marks = ("**Who says it.**", "**Verdict: ", "**What is true.**", "**Read on:**")
+        places = [section.index(mark) for mark in marks]
+        assert places == sorted(places)
+        cells = [(o, body) for kind, _, o, body in fences(section) if kind == "code-cell"]
+        shown = [body for options, body in cells if "tags" not in options]
+        assert any("print(" in line for body in shown for line in body)
+        assert any("assert" in line for options, body in cells for line in body)
+        for page, place in re.findall(r"\]\(([\w-]+\.md)#([\w-]+)\)", section):
+            headings = re.findall(r"^#+ (.+)$", (ROOT / "book" / page).read_text(), re.M)
+            assert place in map(anchor, headings), (page, place)
+
+
 # --- Who may import whom ---------------------------------------------------------------------
 
 HELPERS = {"checks", "trees"}  # anyone's
