@@ -29,7 +29,7 @@ CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$
 
 .DEFAULT_GOAL := help
 .PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest format strict browser roundings pytorch \
-        bench mutants experiments linkcheck reproducible readme-figure lock clean clean-cache again
+        bench mutants experiments linkcheck reproducible quoted readme-figure lock clean clean-cache again
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -191,6 +191,9 @@ reproducible: .venv/ready  ## build twice from nothing and compare every byte
 	@echo "Two cold builds are byte-equal."
 
 # --- Upkeep ----------------------------------------------------------------------------------
+
+quoted: .venv/ready  ## keep what chapters say for other pages, as in the last build
+	@$(BIN) book/_ext/quoted.py
 
 readme-figure: html  ## copy the README's figure from the book as just built
 	@$(BIN) book/_ext/readme_figure.py

@@ -49,6 +49,7 @@ extensions = [
     "folds",  # book/_ext/folds.py: folded cells say what they hold
     "house",  # book/_ext/house.py: the rules that no library holds
     "notebooks",  # book/_ext/notebooks.py: the chapters to download, and the wheel they install
+    "quoted",  # book/_ext/quoted.py: what a page takes from another one is what that one says
     "paper",  # book/_ext/paper.py: parts, appendices and solutions of the PDF
     "typeset",  # book/_ext/typeset.py: computed numbers look as they do on paper
     "upkeep",  # book/_ext/upkeep.py: what a failing build says last, what a good one clears away

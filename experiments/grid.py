@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["load", "lookup", "measure", "names", "rounded", "run"]
+__all__ = ["load", "lookup", "measure", "names", "rounded", "run", "stored"]
 
 HERE = Path(__file__).parent
 PATIENCE = 10  # seconds for a cluster to answer, and again for its first worker
@@ -95,6 +95,28 @@ def load(name):
             f"run `make experiments GRIDS={name}`"
         )
     return [found[key] for key in keys]
+
+
+def stored(name):
+    """Load what has been measured of a grid so far, for a page that says what is missing.
+
+    Parameters
+    ----------
+    name : str
+        One of `names`.
+
+    Returns
+    -------
+    list of dict
+        As `load` returns them, without the points that have not been measured.
+
+    Raises
+    ------
+    ValueError
+        If there is no such grid.
+    """
+    keys, found = [_key(point) for point in _module(name).POINTS], _read(name)
+    return [found[key] for key in keys if key in found]
 
 
 def lookup(name, **settings):

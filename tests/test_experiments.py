@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import grid
-from experiments.grid import _read, load, lookup, measure, names, rounded
+from experiments import grid, nearer
+from experiments.grid import _read, load, lookup, measure, names, rounded, stored
 from experiments.grid import run as run_grids
+from rnn_src.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
 
@@ -375,6 +376,23 @@ def test_a_result_is_looked_up_where_others_are_still_missing(monkeypatch):
     assert lookup("copying", **point) == {"loss": 0.5}
     with pytest.raises(ValueError, match="'seed': 4} of copying is not measured yet: run `make"):
         lookup("copying", model="lstm", seed=4)
+
+
+def test_what_is_stored_may_be_less_than_the_grid(monkeypatch):
+    line = {"point": {"task": "one network", "seed": 1}, "result": {"solved": True}}
+    extra = {"point": {"task": "no such"}, "result": {}}
+    found = {grid._key(one["point"]): one for one in (extra, line)}
+    monkeypatch.setattr(grid, "_read", lambda name: found)
+    assert stored("nearer") == [line]
+    with pytest.raises(ValueError, match="points of nearer are not measured yet"):
+        load("nearer")
+
+
+def test_the_grid_draws_what_the_task_draws():
+    for length in (50, 57):
+        drawn = nearer.draw(length, np.random.default_rng(1), 7)
+        wanted = TASKS["temporal_order"](length).batch(np.random.default_rng(1), 7)
+        assert all(np.array_equal(*pair) for pair in zip(drawn, wanted, strict=True))
 
 
 def test_border():
