@@ -194,14 +194,14 @@ def test_bad_input_of_newton_is_refused():
 
 
 def test_the_first_sweep_is_that_of_the_theory():
-    """From a guess of 0, in a network of 250 units."""
-    params, x, s0 = tanh_network(0.9, 30, H=250)
+    """From a guess of 0, in a network of 200 units."""
+    params, x, s0 = tanh_network(0.6, 60, H=200)
     wanted, _ = forward("rnn", params, x, s0)
     one, _ = newton("rnn", params, x, s0, sweeps=1)
-    law = newton_errors(0.9, 0.3, length=30, sweeps=1)
+    law = newton_errors(0.6, 0.3, length=60, sweeps=1)
     assert abs(np.mean(wanted[1:] ** 2) / law[0, -1] - 1) < 0.1
     error = np.mean((one - wanted) ** 2, axis=(1, 2))
-    assert abs(error[10:].mean() / law[1, 10:].mean() - 1) < 0.2
+    assert abs(error[10:].mean() / law[1, 10:].mean() - 1) < 0.1  # 0.03 here
     assert error[1] < 1e-25 and law[1, 1] == 0 < law[1, 2]
 
 
