@@ -73,6 +73,10 @@ def prepare(root):
     os.environ["PYTHONPATH"] = str(root)  # a kernel starts in its page's folder
     for name in ("OMP", "OPENBLAS", "MKL"):  # kernels run side by side: one thread each
         os.environ[f"{name}_NUM_THREADS"] = "1"
+    # Memory stays with the process: fresh pages for the arrays of every update take up to a fifth
+    # of a training with long sequences. (Names that glibc alone reads.)
+    for name in ("MMAP_THRESHOLD", "TRIM_THRESHOLD", "TOP_PAD"):
+        os.environ.setdefault(f"MALLOC_{name}_", str(2**26))
 
     # A long training amplifies the rounding of sums, which OpenBLAS orders as the processor likes
     # it best. One order for all that have AVX2 gives their readers the same numbers. It takes a
