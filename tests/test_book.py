@@ -426,7 +426,7 @@ def test_nothing_names_this_machine_or_an_index():
 # --- The claims on trial ----------------------------------------------------------------------
 
 CLAIMS = ROOT / "book/claims.md"
-VERDICTS = {"false", "half true", "true with conditions", "not even wrong"}
+VERDICTS = ["true", "true with conditions", "half true", "false", "not even wrong"]
 
 
 def anchor(heading):
@@ -435,9 +435,17 @@ def anchor(heading):
 
 
 def docket(text):
-    """(slogan, anchor, verdict, chapter) of each row of the table."""
-    row = r"^\| \[(.+)\]\(#([\w-]+)\) \| ([a-z ]+) \| \{numref\}`(ch-[\w-]+)` \|$"
-    return re.findall(row, text, re.M)
+    """(slogan, anchor, chapter, verdict, mark) of each row, the last two from the lists below."""
+    row = r"^\| (\d+) \| \[(.+)\]\(#([\w-]+)\) \| \{numref\}`(ch-[\w-]+)` \|$"
+    found = {}
+    for name, numbers in re.findall(r"^- \*([A-Z][a-z \d]+)\*: ([\d, ]+)\.$", text, re.M):
+        for number in numbers.split(", "):
+            kind = "mark" if name.startswith("Mark ") else "verdict"
+            assert (kind, number) not in found, (name, number)
+            found[kind, number] = name.removeprefix("Mark ").lower()
+    for place, (number, *parts) in enumerate(re.findall(row, text, re.M), 1):
+        assert int(number) == place
+        yield *parts, found.get(("verdict", number)), found.get(("mark", number))
 
 
 def trials(text):
@@ -445,18 +453,23 @@ def trials(text):
     for section in re.split(r"^### ", text, flags=re.M)[1:]:
         heading = section.splitlines()[0]
         if heading.startswith('"'):
-            verdict = re.search(r"\*\*Verdict: ([a-z ]+)\.\*\*", section)[1]
+            said = re.search(r"\*\*Verdict: ([a-z ]+)\.\*\*(?: \*Mark (\d)\.\*)?", section)
             chapter = re.search(r"\*\*Read on:\*\* \{numref\}`(ch-[\w-]+)`", section)[1]
-            yield heading.strip('"'), anchor(heading), verdict, chapter
+            yield heading.strip('"'), anchor(heading), chapter, said[1], said[2]
 
 
 def test_the_docket_agrees_with_the_trials():
     text = CLAIMS.read_text(encoding="utf-8")
-    rows = docket(text)
-    assert rows == [*trials(text)] and len(rows) == len(set(rows)) == 28
-    assert {verdict for *_, verdict, _ in rows} == VERDICTS
-    changed = text.replace("**Verdict: false.**", "**Verdict: half true.**", 1)
-    assert docket(changed) != [*trials(changed)]
+    rows = [*docket(text)]
+    assert rows == [*trials(text)] and len(rows) == len(set(rows)) == 22 + 4
+    assert {verdict for *_, verdict, _ in rows} == set(VERDICTS)
+    assert all((verdict == "true") == (mark is None) for *_, verdict, mark in rows)
+    assert {mark for *_, mark in rows} == {None, *"12345"}
+    for told in (text, FRONT.read_text(encoding="utf-8")):
+        assert "wenty-two sentences that are said of recurrent networks, and four" in told
+    for old, new in (("false.** *Mark 2", "half true.** *Mark 2"), ("*Mark 1.*", "*Mark 2.*")):
+        changed = text.replace(old, new, 1)
+        assert changed != text and [*docket(changed)] != [*trials(changed)]
 
 
 def test_every_trial_has_its_four_parts_a_counterexample_and_a_section():
