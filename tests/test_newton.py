@@ -224,7 +224,16 @@ def test_the_sweeps_of_a_network_are_predicted(sigma_w, least, most):
     params, x, s0 = tanh_network(sigma_w, 128)
     _, residuals = newton("rnn", params, x, s0, tol=1e-8)
     law = np.sqrt(newton_errors(sigma_w, 0.3, length=128, sweeps=80).max(axis=1))
-    assert least <= len(residuals) - 1 <= most
-    assert least <= (law <= 1e-8).argmax() <= most
+    found, predicted = len(residuals) - 1, (law <= 1e-8).argmax()
+    assert least <= found <= most and least <= predicted <= most
+    assert abs(found / predicted - 1) < 0.4
     rate = lyapunov_exponents(jacobians("rnn", params, x, s0), 1)[0, 0]
     assert (rate > 0) == (sigma_w > 1.5)
+
+
+def test_a_gain_beyond_the_tables_is_refused():
+    assert np.isfinite(newton_errors(5, 5, length=9, sweeps=3)).all()
+    with pytest.raises(ValueError, match="sigma_w must be"):
+        newton_errors(5.1, 0.3, length=9, sweeps=3)
+    with pytest.raises(ValueError, match="sigma_u must be"):
+        newton_errors(1.2, 5.1, length=9, sweeps=3)

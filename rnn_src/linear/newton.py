@@ -120,7 +120,9 @@ def newton(cell, params, x, s0=None, guess=None, tol=None, sweeps=None, factors=
     :eq:`eq-parallel-sweep` in :ref:`ch-parallel` (Lim, Zhu, Selfridge and Kasim 2024). A small
     residual is a small error only where errors do not grow on their way. Steps at the front that
     are solved to rounding are left alone, and a state that overflows is replaced by what the cell
-    makes of the guess before it: after k sweeps the first k states are solved in any case.
+    makes of the guess before it. After k sweeps the first k states are solved whatever the factors,
+    if these are finite, as long as the cell makes of a batch of single steps what it makes of one
+    step, to 16 roundings.
 
     Examples
     --------

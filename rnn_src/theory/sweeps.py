@@ -7,8 +7,9 @@ from rnn_src.theory.many_units import mean_field
 
 __all__ = ["newton_errors"]
 
-# Mean squares of an old error for which its effects are tabulated. Larger ones count as the last:
-# the slopes of a guess so far off are all but 0. Smaller ones act by their square.
+# Mean squares of an old error for which its effects are tabulated. Larger ones count as the last.
+# What they add has levelled off there. What they multiply by goes on falling, like one over their
+# root; up to the largest gain it is already below 1/2. Smaller ones act by their square.
 SIZES = np.logspace(-6, 1.5, 61)
 
 
@@ -18,9 +19,9 @@ def newton_errors(sigma_w, sigma_u, length, sweeps):
     Parameters
     ----------
     sigma_w : float
-        W has independent normal entries of variance sigma_w^2 / H; in (0, 1000].
+        W has independent normal entries of variance sigma_w^2 / H; in (0, 5].
     sigma_u : float
-        U x has variance sigma_u^2, independent from step to step; in [0, 1000]. The states have
+        U x has variance sigma_u^2, independent from step to step; in [0, 5]. The states have
         settled, and the guess of all states is 0.
     length : int
         T, the steps.
@@ -30,8 +31,8 @@ def newton_errors(sigma_w, sigma_u, length, sweeps):
     Returns
     -------
     (K+1, T+1) ndarray
-        Mean square error of a unit, of the guess and after each sweep; that of the first state
-        is 0.
+        Mean square error over the units, of the guess and after each sweep; that of the first
+        state is 0. A root mean square: the unit that is worst off is further off.
 
     Raises
     ------
@@ -49,7 +50,8 @@ def newton_errors(sigma_w, sigma_u, length, sweeps):
     >>> np.sqrt(errors.max(axis=1)) < 1e-7
     array([False, False, False, False,  True])
     """
-    sigma_w = checks.number("sigma_w", sigma_w, 0, 1000, low_open=True)
+    sigma_w = checks.number("sigma_w", sigma_w, 0, 5, low_open=True)
+    sigma_u = checks.number("sigma_u", sigma_u, 0, 5)
     length = checks.positive_integer("length", length)
     errors = np.zeros((checks.positive_integer("sweeps", sweeps) + 1, length + 1))
     q = mean_field(sigma_w, sigma_u).q
