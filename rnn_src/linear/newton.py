@@ -98,7 +98,7 @@ def newton(cell, params, x, s0=None, guess=None, tol=None, sweeps=None, factors=
     Returns
     -------
     states : (T+1, B, S) ndarray
-        As `rnn_src.forward` has them, to the accuracy that was reached.
+        As `rnn_src.scan.forward` has them, to the accuracy that was reached.
     residuals : (K+1, T, B) ndarray
         Of the guess and after each of the K sweeps: by how much the state after each step differs
         from what the cell makes of the state before it, in the unit that is worst off.
@@ -106,14 +106,14 @@ def newton(cell, params, x, s0=None, guess=None, tol=None, sweeps=None, factors=
     Raises
     ------
     ValueError
-        If a shape, dtype or value is not as `rnn_src.forward` wants it, `tol` is negative, `sweeps`
-        is not a positive integer, or `factors` returns another shape.
+        If a shape, dtype or value is not as `rnn_src.scan.forward` wants it, `tol` is negative,
+        `sweeps` is not a positive integer, or `factors` returns another shape.
     TypeError
         If `params` are those of another cell or `factors` is not a function.
 
     See Also
     --------
-    rnn_src.forward : The same states, one step after the other.
+    rnn_src.scan.forward : The same states, one step after the other.
 
     Notes
     -----
