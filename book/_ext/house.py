@@ -134,7 +134,9 @@ def read_folders(app):
         folder, file = (ModuleAnalyzer.for_module(m) for m in (module, f"{module}.{path.stem}"))
         folder.find_attr_docs().update(file.find_attr_docs())
         here = set(file.tags) | {name for _, name in file.attr_docs}  # and not what it imports
-        folder.tagorder.update({n: 1000 * number + k for n, k in file.tagorder.items() if n in here})
+        folder.tagorder.update(
+            {n: 1000 * number + k for n, k in file.tagorder.items() if n in here}
+        )
 
 
 def deal_out(app, env, docnames):
