@@ -20,6 +20,7 @@ from rnn_src.theory import (
     chrono_decay,
     cliff_gradient,
     copy_baseline,
+    delta_recall,
     fold_points,
     forget_half_life,
     fresh_gaussian_exponent,
@@ -28,6 +29,7 @@ from rnn_src.theory import (
     linear_sensitivity,
     linear_variance,
     mean_field,
+    newton_errors,
     rests,
     ring_gain,
     rounding_lag,
@@ -556,6 +558,7 @@ NOT_NUMBERS = [np.nan, True, "1", None, 1j, [1.0]]
 NOT_WHOLE = [2.0, np.nan, True, "2", None, -1]
 BAD_LAGS = [-1, 2.5, np.nan, np.inf, True, "2", None, [1, -1], [0, 0.5]]
 A_LAG = "one or more integers of at least 0, got "
+A_WAVE = {"sigma_w": 1, "sigma_u": 1, "length": 4, "sweeps": 2}
 BAD_W = [np.ones((2, 3)), np.ones((0, 0)), np.ones(3), 1.0, I2 * 1j, I2 > 0, [["a"]], None]
 BAD = [
     *bad(vanishing_bound, "W", BAD_W, "a real square matrix, got ", gamma=1, lag=1),
@@ -602,6 +605,12 @@ BAD = [
     *bad(linear_sensitivity, "correlation", [1, *NOT_NUMBERS], r"a number in \(-1, 1\), ", lam=0),
     *bad(ring_gain, "r1", [0, 1, *NOT_NUMBERS], r"a number in \(0, 1\), got ", r0=0),
     *bad(ring_gain, "r0", [0.5, -0.1, *NOT_NUMBERS], r"a number in \[0, 0.5\), got ", r1=0.5),
+    *bad(delta_recall, "count", [0, 2.5, None], "an integer of at least 1, got ", size=4),
+    *bad(delta_recall, "size", [0, 2.5, None], "an integer of at least 1, got ", count=4),
+    *bad(newton_errors, "sigma_w", [0, 5.1, *NOT_NUMBERS], r"a number in \(0, 5\], ", **A_WAVE),
+    *bad(newton_errors, "sigma_u", [-0.1, 5.1, *NOT_NUMBERS], r"a number in \[0, 5\], ", **A_WAVE),
+    *bad(newton_errors, "length", [0, 2.5, None], "an integer of at least 1, got ", **A_WAVE),
+    *bad(newton_errors, "sweeps", [0, 2.5, None], "an integer of at least 1, got ", **A_WAVE),
 ]
 for label in ("sigma_w", "sigma_u", "second_moment", "sigma_b"):
     others = {"sigma_w": 1, "sigma_u": 1}
