@@ -172,9 +172,13 @@ def _start(cell, params, x, s0, guess):
 
 
 def _all_at_once(run, cell, params, x, states):
-    """What `run`, forward or jacobians, makes of single steps: all (T, B) of them are one batch."""
+    """What `run`, forward or jacobians, makes of all (T, B) steps.
+
+    Each is a sequence of one step, and all are one batch.
+    """
     T, B, S = states.shape
-    made = run(cell, params, x.reshape(1, T * B, -1), states.reshape(T * B, S))
+    single, before = x.reshape(1, T * B, -1), states.reshape(T * B, S)
+    made = run(cell, params, single, before)
     if run is forward:
         return made[0].reshape(2, T, B, S)
     return made.reshape(T, B, S, S)
