@@ -87,14 +87,13 @@ def load(name):
     ValueError
         If there is no such grid, or if a point has not been measured.
     """
-    keys = [_key(point) for point in _module(name).POINTS]
-    found = _read(name)
-    if missing := sum(key not in found for key in keys):
+    found, count = stored(name), len(_module(name).POINTS)
+    if missing := count - len(found):
         raise ValueError(
-            f"{missing} of the {len(keys)} points of {name} are not measured yet: "
+            f"{missing} of the {count} points of {name} are not measured yet: "
             f"run `make experiments GRIDS={name}`"
         )
-    return [found[key] for key in keys]
+    return found
 
 
 def stored(name):

@@ -18,10 +18,8 @@ from pathlib import Path
 from sphinx.errors import ExtensionError
 
 KEPT, BUILT = "tests/data/quoted.json", "_build/jupyter_execute"
-CLOSE, TINY = (
-    0.05,
-    1e-4,
-)  # what another processor's rounding may change in a chaotic or a trained network
+# What another processor's rounding may change in a chaotic or a trained network.
+CLOSE, TINY = 0.05, 1e-4
 
 
 def said(folder, page):
