@@ -27,7 +27,7 @@ BENCH  := .venv-bench/bin/python
 SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 # Everything read again, every unknown reference and every warning an error, all of them shown.
 STRICT := -E -n -W --keep-going
-CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel
+CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel book/_live
 
 # The browser that Debian and others install; any Chromium or Chrome will do.
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
@@ -126,6 +126,8 @@ epub: .venv/ready  ## make the book for e-readers and check it: _build/through-t
 test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, strict, browser
 	@if [ -n "$(CHROMIUM)" ]; then $(OPEN_PAGES); else \
 	  echo "$(NO_BROWSER) All other checks have passed."; fi
+	@[ -n "$(LIVE)" ] || echo "The boxes to try were not run in their pages: make live-runtime" \
+	  "fetches the Python for that."
 
 lint: .venv/ready  ## check style and format with ruff, in the chapters too
 	@$(BIN) -m ruff check $(CODE)

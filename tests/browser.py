@@ -673,7 +673,7 @@ def tried(visit, site):
 
 @needs_runtime
 def test_a_box_runs_by_button_and_by_keyboard_and_shows_what_is_new(tried, site):
-    page, built = tried.page, tried.box.locator(".cell_output:not([role])")
+    seen, page, built = [], tried.page, tried.box.locator(".cell_output:not([role])")
     words = built.locator("img").get_attribute("alt")
     caption = built.locator(".caption-text").inner_text()
     assert not any("/live" in path for path in site.asked)  # nothing before the first press
@@ -696,13 +696,14 @@ def test_a_box_runs_by_button_and_by_keyboard_and_shows_what_is_new(tried, site)
     assert shown.evaluate("i => i.decode().then(() => i.naturalWidth)") > 100
     assert caption not in tried.output.inner_text()
     assert len(page.workers) == 1 and not page.faults
-    # Tab goes on to the next thing that takes the focus.
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Run"
-    assert page.evaluate(FOCUS)["ringed"]
-    page.keyboard.press("Shift+Tab")
-    assert tried.editor.evaluate("e => e === document.activeElement")
-    assert page.evaluate(FOCUS)["ringed"]
+    # Tab goes on: to the button that copies, then to Run; and back.
+    for key in ("Tab", "Tab", "Shift+Tab", "Shift+Tab"):
+        page.keyboard.press(key)
+        assert page.evaluate(FOCUS)["ringed"]
+        seen.append(page.evaluate("document.activeElement.textContent.trim()"))
+    assert (
+        seen[1] == "Run" and seen[-1] == tried.editor.inner_text().strip() and "\t" not in seen[-1]
+    )
 
 
 @needs_runtime
@@ -785,7 +786,7 @@ def test_a_reader_without_scripts_loses_nothing(visit):
 @needs_runtime
 @pytest.mark.alone
 def test_a_first_result_comes_soon_and_on_a_second_page_sooner(visit, site):
-    """From the press to the end of the run, on a browser that has seen nothing, then a next page."""
+    """From the press to the end of the run: in a new browser, then on a next page."""
     second = next((name for name in BOXED if name != TRIED), TRIED)
     first_s, second_s, limits = [], [], (BUDGET["first_s"], BUDGET["second_s"])
     while not first_s or (
