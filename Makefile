@@ -6,6 +6,8 @@
 #   GRIDS       which long experiments to run, not all      make experiments GRIDS="adding copying"
 #   MUTANTS     which faults to plant             make mutants MUTANTS="--seed 7 --count 20 scan.py"
 #   SCHEDULER   a dask cluster that runs them               make experiments SCHEDULER=tcp://host:8786
+#   LIVE        a folder with the Python that runs in a page   make html LIVE=_build/live
+#   WHEELS      compiled wheels for it, without its release    make live-runtime WHEELS=../shared/wasm
 #   BOOK_URL    where the book is published: canonical links, preview cards, a site map
 #   BOOK_REPOSITORY_URL  its repository: on every page a link to the source and one to report
 
@@ -15,6 +17,9 @@ PORT       ?= 8000
 GRIDS      ?=
 MUTANTS    ?=
 SCHEDULER  ?=
+WHEELS     ?=
+# What `make live-runtime` filled, if it did.
+LIVE       ?= $(patsubst %/filled-by,%,$(wildcard _build/live/filled-by))
 
 BIN    := .venv/bin/python
 BENCH  := .venv-bench/bin/python
@@ -22,13 +27,13 @@ BENCH  := .venv-bench/bin/python
 SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 # Everything read again, every unknown reference and every warning an error, all of them shown.
 STRICT := -E -n -W --keep-going
-CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel
+CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel book/_live
 
 # The browser that Debian and others install; any Chromium or Chrome will do.
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help html live serve pdf packages-of-pdf epub test lint pytest doctest format strict browser roundings pytorch \
+.PHONY: help html live live-runtime serve pdf packages-of-pdf epub test lint pytest doctest format strict browser roundings pytorch \
         bench mutants experiments linkcheck reproducible quoted readme-figure lock clean clean-cache again
 
 help:  ## print this list
@@ -70,6 +75,7 @@ again:
 
 # --- Reading and writing ---------------------------------------------------------------------
 
+html live strict: export LIVE := $(LIVE)
 html: .venv/ready  ## build the book; only what changed is built again
 	@$(SPHINX) . _build/html
 	@echo "Open $(CURDIR)/_build/html/index.html"
@@ -77,6 +83,10 @@ html: .venv/ready  ## build the book; only what changed is built again
 live: .venv/ready  ## build and serve the book, again at every save
 	@$(BIN) -m sphinx_autobuild -j auto $(SPHINXOPTS) --port $(PORT) --watch rnn_src \
 	  --ignore '$(CURDIR)/_build/*' --ignore '$(CURDIR)/.venv/*' . _build/html
+
+# The pages run their boxes with it. It is fetched once, checked, and packed for them.
+live-runtime: .venv/ready  ## fetch the Python that runs in a page into _build/live, or LIVE (needs Node)
+	@$(BIN) book/_ext/live_runtime.py $(or $(LIVE),_build/live) $(if $(WHEELS),--from-wheels $(WHEELS))
 
 serve: html  ## build the book and serve it on this computer
 	@$(BIN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
@@ -116,6 +126,8 @@ epub: .venv/ready  ## make the book for e-readers and check it: _build/through-t
 test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, strict, browser
 	@if [ -n "$(CHROMIUM)" ]; then $(OPEN_PAGES); else \
 	  echo "$(NO_BROWSER) All other checks have passed."; fi
+	@[ -n "$(LIVE)" ] || echo "The boxes to try were not run in their pages: make live-runtime" \
+	  "fetches the Python for that."
 
 lint: .venv/ready  ## check style and format with ruff, in the chapters too
 	@$(BIN) -m ruff check $(CODE)
@@ -208,8 +220,8 @@ lock:  ## compile requirements.in into requirements.txt
 	  --custom-compile-command "make lock" requirements.in -o requirements.txt
 	@rm -rf _build/lock
 
-clean:  ## remove what was built, but keep the results of executed cells
-	@find _build -mindepth 1 -maxdepth 1 ! -name cache -exec rm -rf {} + 2>/dev/null || true
+clean:  ## remove what was built, but keep the results of executed cells and what was fetched
+	@find _build -mindepth 1 -maxdepth 1 ! -name cache ! -name live -exec rm -rf {} + 2>/dev/null || true
 
-clean-cache:  ## remove the results of executed cells too
+clean-cache:  ## remove these too
 	@rm -rf _build

@@ -51,6 +51,7 @@ extensions = [
     "notebooks",  # book/_ext/notebooks.py: the chapters to download, and the wheel they install
     "quoted",  # book/_ext/quoted.py: what a page takes from another one is what that one says
     "paper",  # book/_ext/paper.py: parts, appendices and solutions of the PDF
+    "tryit",  # book/_ext/tryit.py: cells that a reader edits and runs in the page
     "typeset",  # book/_ext/typeset.py: computed numbers look as they do on paper
     "upkeep",  # book/_ext/upkeep.py: what a failing build says last, what a good one clears away
     "sphinxcontrib.rsvgconverter",  # figures of the PDF; the tool is Debian's librsvg2-bin
@@ -89,6 +90,9 @@ default_role = "code"  # a name in single backticks looks like code
 numpydoc_show_class_members = autosummary_generate = False  # autodoc already lists all
 # Links into other projects would need their indexes from the network.
 nitpick_ignore_regex = [(r"py:.*", r"(numpy|matplotlib|collections|typing)\..*")]
+
+# The folder with the Python that runs in a page, if there is one: `make live-runtime` fills it.
+tryit_runtime = os.environ.get("LIVE", "")
 
 # --- HTML ------------------------------------------------------------------------------------
 
@@ -149,7 +153,8 @@ epub_cover = ("_static/cover.png", "epub-cover.html")  # drawn by paper.py; the 
 epub_basename, epub_tocscope = "through-time", "includehidden"  # the default finds no first page
 epub_description = citation["abstract"]
 epub_identifier = uuid.uuid5(uuid.NAMESPACE_URL, f"{citation['title']} {release}").urn
-epub_exclude_files = ["index.html", "_static/explorable.js", "_static/found.js"]
+epub_exclude_files = ["index.html"]
+epub_exclude_files += [f"_static/{name}.js" for name in ("explorable", "found", "tryit")]
 
 # Vector graphics for LaTeX; stills of the figures that move for the EPUB.
 nb_mime_priority_overrides = [("latex", "image/svg+xml", 15), ("epub", "text/html", None)]

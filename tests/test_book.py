@@ -71,7 +71,7 @@ def build(root, *options):
         root,
         root / "_build/html",
     ]
-    environment = os.environ | {"MPLBACKEND": "agg"}
+    environment = os.environ | {"MPLBACKEND": "agg", "LIVE": ""}
     run = subprocess.run(command, capture_output=True, text=True, env=environment)
     return run.returncode, run.stdout + run.stderr
 

@@ -1,0 +1,73 @@
+// The Python of a page, in a thread of its own. The page (tryit.js) starts it at the first press of
+// Run. Messages in: {id, code, check, strict, fresh, dump}. Messages out: {id, kind, ...}, where
+// kind is "says" (what is going on), "prints" (text), "ends" (figures, error, seconds) or "fails"
+// (Python cannot be had at all).
+const folder = new URL("./", import.meta.url).href; // this file lies beside the runtime
+
+const text = async (url, options) => {
+  const answer = await fetch(url, options);
+  if (!answer.ok) throw new Error(`${url}: ${answer.status}`);
+  return answer.text();
+};
+
+const boot = async () => {
+  const plan = JSON.parse(await text(`${folder}plan.json`));
+  const wheel = fetch(new URL(plan.wheel, folder), { integrity: plan.integrity });
+  const files = Promise.all(["kernel.py", "matplotlibrc"].map((name) => text(folder + name)));
+  const [{ loadPyodide }, lock] = await Promise.all([
+    import(`${folder}pyodide.mjs`),
+    text(`${folder}pyodide-lock.json`),
+  ]);
+  const lockFileContents = JSON.parse(lock);
+  const python = await loadPyodide({
+    indexURL: folder,
+    packageBaseUrl: folder,
+    lockFileContents,
+    packages: Object.keys(lockFileContents.packages),
+    env: { HOME: "/home/pyodide", MPLBACKEND: "agg", MATPLOTLIBRC: "/home/pyodide/matplotlibrc" },
+    stdout: () => {},
+    stderr: () => {},
+  });
+  const [kernel, style] = await files;
+  python.FS.writeFile("/home/pyodide/matplotlibrc", style);
+  python.unpackArchive(await (await wheel).arrayBuffer(), "wheel");
+  python.FS.mkdirTree("/lib/box");
+  python.FS.writeFile("/lib/box/kernel.py", kernel);
+  python.runPython("import sys; sys.path.append('/lib/box'); import kernel; variables = {}");
+  return python;
+};
+
+const run = async ({ id, code, check, strict = false, fresh = false, dump = false }) => {
+  const say = (kind, more) => postMessage({ id, kind, ...more });
+  let python;
+  try {
+    booted ??= boot();
+    say("says", { text: "Loading Python …" });
+    python = await booted;
+  } catch (error) {
+    say("fails", { text: String(error?.message ?? error) });
+    return;
+  }
+  say("says", { text: "Running …" });
+  const start = performance.now();
+  python.globals.set("asked", python.toPy({ code, check, strict, fresh, dump }));
+  python.globals.set("hand_on", (text) => say("prints", { text }));
+  const found = python.runPython(`
+import json
+if asked["fresh"]:
+    variables = {}
+found = kernel.run(asked["code"], variables, hand_on, strict=asked["strict"])
+if asked["dump"]:
+    found["numbers"] = kernel.packed_numbers(variables)
+if asked["check"] and not found["error"]:
+    found["error"] = kernel.run(asked["check"], variables, hand_on, "<check>", True)["error"]
+json.dumps(found)
+`);
+  say("ends", { seconds: (performance.now() - start) / 1000, ...JSON.parse(found) });
+};
+
+let booted;
+let queue = Promise.resolve();
+onmessage = ({ data }) => {
+  queue = queue.then(() => run(data));
+};
