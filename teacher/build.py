@@ -83,11 +83,14 @@ def judged(mistake, seed=grade.PUBLIC):
 
 def named(set_, task, seed):
     """The name of a task; of a patient, what it has."""
-    if set_ != "sick":
-        return task
+    return ward_of(seed)[task] if set_ == "sick" else task
+
+
+def ward_of(seed):
+    """What each patient of a seed has."""
     from sets.clinic import ward
 
-    return {f"patient {patient.name}": sickness for patient, sickness in ward(seed)}[task]
+    return {f"patient {patient.name}": sickness for patient, sickness in ward(seed)}
 
 
 def table():

@@ -9,9 +9,9 @@ a textbook may. It does not show the numbers.
 
 Why a secret seed and not an encrypted key. An encrypted key lies in public for ever: whoever learns
 the password once has the key for good, and the exam is spent. Here nothing is stored that could
-leak. A teacher who has used a secret, or lost it, takes another and has another exam. And a key that
-is computed cannot disagree with its questions. The secret goes through scrypt, so that guessing it
-from a printed exam is slow, and short ones are refused.
+leak. A teacher who has used a secret, or lost it, takes another and has another exam. And a key
+that is computed cannot disagree with its questions. The secret goes through scrypt, so that
+guessing it from a printed exam is slow, and short ones are refused.
 """
 
 import argparse
@@ -292,8 +292,8 @@ def half_lives(rng):
         text,
         {"a": forget_half_life(b), "b": math.log(gate / (1 - gate)), "c": math.log(2)},
         r"""
-        Two points each for (a) and (b), one for (c): a long half-life is about $e^b \ln 2$, so the bias is
-        about its logarithm less a constant.
+        Two points each for (a) and (b), one for (c): a long half-life is about $e^b \ln 2$, so the
+        bias is about its logarithm less a constant.
         """,
         dict(b=b, steps=steps),
     )
@@ -326,7 +326,7 @@ def rounding(rng):
 
 @question(8, "Before the NaN", 4)
 def overflow(rng):
-    factor, start = rng.pick(1.5, 6, 0.05), rng.pick(0.01, 0.5, 0.01)
+    factor, start = rng.pick(1.1, 3, 0.01), rng.pick(0.01, 0.5, 0.01)
     text = rf"""
         In float32 (largest number $3.4 \times 10^{{38}}$) each entry of a gradient is
         {start:.2f} at the last step and {factor:g} times as large with each step back. (a) How
@@ -662,10 +662,9 @@ def write(folder, secret):
     import nbformat
     from nbformat.v4 import new_markdown_cell, new_notebook
 
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     of = " (the public sample)" if secret == SAMPLE else ""
-    pages = [*paper(secret, f"Exam: recurrent networks{of}")]
+    pages, folder = [*paper(secret, f"Exam: recurrent networks{of}")], Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     cells = [new_markdown_cell(page) for page in pages]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"

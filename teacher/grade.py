@@ -104,7 +104,7 @@ class Student:
         return lambda *given: self._call(name, function, given)
 
     def refuses(self, name, *given):
-        """Whether the student's function raises AssertionError. It need not return anything."""
+        """Whether the student's function raises AssertionError; it need not return anything."""
         function, refused = self._function(name), []
 
         def asked(*handed):
@@ -123,7 +123,7 @@ class Student:
                 came = function(*handed)
         except NotImplementedError:
             raise Wrong(f"`{name}` is not written yet, or it calls what is not.") from None
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Wrong(f"`{name}` stops: {told(error, self._sources)}") from None
         if changed(given, handed):
             raise Wrong(f"`{name}` changes an array that it was given. Make a new one instead.")
@@ -146,9 +146,7 @@ def told(error, sources):
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if frame.filename in sources:
             line = sources[frame.filename].splitlines()[frame.lineno - 1].strip()
-            return f"{says} ({frame.filename}, line {frame.lineno}: {line})"
-    if isinstance(error, SyntaxError) and error.filename in sources:
-        return f"{says} ({error.filename}, line {error.lineno})"
+            return f"{says} ({frame.filename}, line {frame.lineno}: {line})."
     return f"{says}."
 
 
