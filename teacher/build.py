@@ -103,11 +103,12 @@ def table():
 
 
 def main(out, wheel):
-    """Write everything into the folder `out`."""
+    """Write everything into the folder `out`; what else is there stays."""
     out, wheel = Path(out), Path(wheel)
-    shutil.rmtree(out, ignore_errors=True)
-    for folder in ("students/sets", "solutions", "exam"):
+    for folder in ("students", "solutions", "exam"):
+        shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
+    (out / "students/sets").mkdir()
     for name in grade.SETS:
         for folder, left_out in (("students", True), ("solutions", False)):
             target = out / folder / f"{name}.ipynb"
