@@ -13,9 +13,9 @@ container.
 
 Why not otter-grader or nbgrader: both are maintained (7.0.0 and 0.9.6), but each brings a server's
 worth of packages to say whether an assertion held. Here a wrong answer is compared with those of
-typical mistakes, and all of it is one file that a student can run. What they share is kept: the
-sources have the marks BEGIN SOLUTION and END SOLUTION, and the notebooks carry nbgrader's own
-metadata, so that a course that has nbgrader can hand them out and collect them.
+typical mistakes, and all of it is a file and a folder that a student can run. What they share is
+kept: the sources have the marks BEGIN SOLUTION and END SOLUTION, and the notebooks carry nbgrader's
+own metadata, so that a course that has nbgrader can hand them out and collect them.
 """
 
 import argparse
@@ -79,6 +79,13 @@ class Later(AssertionError):
         return [str(self)]
 
 
+class Nowhere(io.TextIOBase):
+    """Where a notebook prints to: a loop may print for ever."""
+
+    def write(self, text):
+        return len(text)
+
+
 # --- What checks are made of -----------------------------------------------------------------
 
 
@@ -119,7 +126,7 @@ class Student:
     def _call(self, name, function, given):
         handed = copy.deepcopy(given)
         try:
-            with np.errstate(all="ignore"), contextlib.redirect_stdout(io.StringIO()):
+            with np.errstate(all="ignore"), contextlib.redirect_stdout(Nowhere()):
                 came = function(*handed)
         except NotImplementedError:
             raise Wrong(f"`{name}` is not written yet, or it calls what is not.") from None
@@ -250,7 +257,7 @@ def execute(codes, tell=lambda number: None):
     for name, code in sources.items():
         tell(name)
         try:
-            with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            with contextlib.redirect_stdout(Nowhere()), np.errstate(all="ignore"):
                 exec(compile(code, name, "exec"), namespace)
         except (Exception, SystemExit) as error:
             expected = isinstance(error, (NotImplementedError, Later))
@@ -277,10 +284,14 @@ def reading(page, heading):
 
 
 def mark(name, namespace):
-    """Grade one task inside a notebook, with the public seed: `mark("step", globals())`."""
+    """Grade one task inside a notebook: `mark("step", globals())`.
+
+    The seed is the public one, or that of the environment variable GRADE_SEED.
+    """
+    seed = os.environ.get("GRADE_SEED", PUBLIC)
     for task in (task for set_ in SETS for task in tasks(set_)):
         if task.name == name:
-            result = run_task(task, Student(namespace), PUBLIC)
+            result = run_task(task, Student(namespace), seed)
             if not result.passed:
                 raise Later(f"{name}: {result.says}")
             return print(f"{name}: passed")
@@ -388,6 +399,11 @@ def main(arguments=None):
         except ValueError as error:
             print(error, file=sys.stderr)
             return 2
+        except ModuleNotFoundError as error:
+            print(
+                f"The grader needs {error.name}: pip install the wheel beside it.", file=sys.stderr
+            )
+            return 2
         print("\n".join(report(path, results, note)))
         whole &= all(result.passed for result in results)
         rows.append([path, sum(r.passed for r in results), len(results), note])
@@ -402,7 +418,7 @@ def report(path, results, note=""):
     """The lines of a mark."""
     yield f"{path}" + (f"\nNote: {note}" if note else "")
     for result in results:
-        yield f"  {result.name:<14} {'ok  ' if result.passed else 'FAIL'}  {result.says}"
+        yield f"  {result.name:<18} {'ok  ' if result.passed else 'FAIL'}  {result.says}"
     yield f"  {sum(result.passed for result in results)} of {len(results)} tasks passed"
 
 

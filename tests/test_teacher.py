@@ -6,6 +6,7 @@ The answers of the exam are computed a second time, in another way.
 
 import ast
 import filecmp
+import importlib
 import itertools
 import json
 import math
@@ -268,6 +269,15 @@ def test_a_cell_that_stops_is_named_and_the_others_are_graded():
     assert note == "cell 1 stops: SyntaxError: invalid syntax (cell 1, line 1)."
 
 
+def test_a_package_that_is_missing_is_named(monkeypatch, tmp_path, capsys):
+    path = notebook(tmp_path / "forward.ipynb", "x = 1")
+    monkeypatch.setattr(grade, "tasks", lambda name: importlib.import_module("rnn_source"))
+    assert grade.main([str(path)]) == 2
+    assert capsys.readouterr().err == (
+        "The grader needs rnn_source: pip install the wheel beside it.\n"
+    )
+
+
 @pytest.fixture
 def shell(monkeypatch, tmp_path):
     """The grader as it is called from a shell, in a folder with nothing in it."""
@@ -358,13 +368,21 @@ def test_the_folder_of_a_student_needs_nothing_else(built, tmp_path):
     assert run.stdout.count(" ok ") == run.stdout.count(" FAIL ") == 17
 
 
-def test_a_task_is_graded_in_the_notebook_itself(capsys):
+def test_a_task_is_graded_in_the_notebook_itself(capsys, monkeypatch):
+    names = [task.name for name in grade.SETS for task in grade.tasks(name)]
+    assert len(set(names)) == len(names) == 17
     solved, _ = grade.execute(build.codes("forward"))
     grade.mark("step", solved._namespace)
     assert capsys.readouterr().out == "step: passed\n"
     with pytest.raises(grade.Later, match="^step: The notebook defines no `step`. Read ") as caught:
         grade.mark("step", {})
     assert caught.value._render_traceback_() == [str(caught.value)]
+    asked = []
+    monkeypatch.setenv("GRADE_SEED", "hidden")
+    fine = grade.Result("step", True, "passed")
+    monkeypatch.setattr(grade, "run_task", lambda *given: asked.append(given[2]) or fine)
+    grade.mark("step", {})
+    assert asked == ["hidden"]
     with pytest.raises(ValueError, match="name must be that of a task, got 'stop'"):
         grade.mark("stop", {})
 
