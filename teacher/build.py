@@ -126,7 +126,9 @@ def pack(folder, target):
     """All files of a folder in one, without their dates, so that two builds are equal."""
     with ZipFile(target, "w", ZIP_DEFLATED) as file:
         for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            file.writestr(ZipInfo(path.relative_to(folder).as_posix()), path.read_bytes())
+            entry = ZipInfo(path.relative_to(folder).as_posix())
+            entry.external_attr = 0o644 << 16
+            file.writestr(entry, path.read_bytes())
 
 
 if __name__ == "__main__":
