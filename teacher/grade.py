@@ -176,11 +176,17 @@ def close(what, came, wanted, suspects=(), axes="", tolerance=1e-9):
         return
     place = worst(came, wanted)
     at = f"{what}[{', '.join(map(str, place))}]" if place else what
-    says = f"{at}: came {came[place]:.6g}, wanted {wanted[place]:.6g}."
+    says = f"{at}: {both(came[place], wanted[place])}."
     if not np.isfinite(came).all():
         says += " A number that is not finite: something overflowed, or was divided by 0."
     same = [sentence for sentence, other in suspects if alike(came, other, tolerance)]
     raise Wrong(" ".join([says, *same[:1]]))
+
+
+def both(came, wanted):
+    """Two numbers in as many digits as it takes to see that they differ."""
+    digits = 6 if f"{came:.6g}" != f"{wanted:.6g}" else 12
+    return f"came {came:.{digits}g}, wanted {wanted:.{digits}g}"
 
 
 def kind(value):

@@ -3,7 +3,7 @@
 from functools import partial
 
 import numpy as np
-from grade import Task, Wrong, alike, kind, parts
+from grade import Task, Wrong, alike, both, kind, parts
 from sets.clinic import SICKNESSES, ward
 
 from rnn_src import forward
@@ -122,7 +122,7 @@ def check_patient(place, do, seed):
     except (TypeError, ValueError):
         raise Wrong(f"{says} came {kind(number)}, wanted one number.", PAGES[came]) from None
     if not alike(number, wanted, 1e-6):
-        says += f" came {number:.6g}, wanted {wanted:.6g}."
+        says += f" {both(number, wanted)}."
         others = [(s, other) for s, other in suspects(sickness, p, found) if other is not None]
         same = [sentence for sentence, other in others if alike(number, other, 1e-6)]
         raise Wrong(" ".join([says, *same[:1]]), PAGES[came])
