@@ -27,13 +27,14 @@ BENCH  := .venv-bench/bin/python
 SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 # Everything read again, every unknown reference and every warning an error, all of them shown.
 STRICT := -E -n -W --keep-going
-CODE   := conf.py rnn_src experiments tests bench book/_ext book/_kernel book/_live
+CODE   := conf.py rnn_src experiments tests bench teacher book/_ext book/_kernel book/_live
 
 # The browser that Debian and others install; any Chromium or Chrome will do.
 CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help html live live-runtime serve pdf packages-of-pdf epub test lint pytest doctest format strict browser roundings pytorch \
+.PHONY: help html live live-runtime serve teacher pdf packages-of-pdf epub test lint pytest doctest format \
+        strict browser roundings pytorch \
         bench mutants experiments linkcheck reproducible quoted readme-figure lock clean clean-cache again
 
 help:  ## print this list
@@ -90,6 +91,12 @@ live-runtime: .venv/ready  ## fetch the Python that runs in a page into _build/l
 
 serve: html  ## build the book and serve it on this computer
 	@$(BIN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+# --- Teaching --------------------------------------------------------------------------------
+
+teacher: html  ## make what teachers need: problem sets, grader, sample exam (in _build/teacher)
+	@$(BIN) teacher/build.py _build/teacher _build/html/book/*.whl
+	@echo "Look into $(CURDIR)/_build/teacher; teacher/README.md says what is there."
 
 # --- Paper -----------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ COPIED = (
     "book",
     "bench",
     "experiments",
+    "teacher",
     "README.md",
     "conf.py",
     "pyproject.toml",

@@ -1,4 +1,4 @@
-"""Lay out the code of chapters as ruff lays out the package: `make format`, `make lint`.
+"""Lay out the code of pages as ruff lays out the package: `make format`, `make lint`.
 
 Ruff formats notebooks and the plain fences of Markdown, but not the cells of MyST. So each page is
 handed to it as a notebook of its cells, and only their lines are put back. (Jupytext, which could
@@ -60,7 +60,8 @@ def lay_out(text, name="page"):
 
 def main(arguments):
     check, changed = "--check" in arguments, []
-    for page in sorted(Path(__file__).parents[1].glob("*.md")):
+    root = Path(__file__).parents[2]
+    for page in sorted([*root.glob("book/*.md"), *root.glob("teacher/sets/*.md")]):
         text = page.read_text(encoding="utf-8")
         if (after := lay_out(text, page.name)) == text:
             continue
