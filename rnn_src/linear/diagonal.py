@@ -32,7 +32,7 @@ def s4d_lin(count):
 
     Notes
     -----
-    Gu et al. (2022); see :ref:`ch-linear`.
+    Gu et al. (2022); see :ref:`ch-families`.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def s4d_step(h, x, lam, delta, B):
 
     Notes
     -----
-    Zero-order hold, as in S4D (Gu et al. 2022); see :ref:`ch-linear`. The output is the real part
+    Zero-order hold, as in S4D (Gu et al. 2022); see :ref:`ch-families`. The output is the real part
     of a sum C h.
 
     Examples
@@ -113,7 +113,7 @@ def lru_step(h, x, ring, B):
 
     Notes
     -----
-    Orvieto et al. (2023), with gamma where it stands before training; see :ref:`ch-linear`.
+    Orvieto et al. (2023), with gamma where it stands before training; see :ref:`ch-families`.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def mamba_step(h, x, delta, A, B, hold=False):
     Notes
     -----
     Gu and Dao (2023). With N = 1, A = -1, B = 1, delta = softplus(z) and `hold` it is exactly
-    (1 - g) h + g x with g = logistic(z), their theorem 1; see :ref:`ch-linear`.
+    (1 - g) h + g x with g = logistic(z), their theorem 1; see :ref:`ch-families`.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def rg_lru_step(h, x, r, i, L):
 
     Notes
     -----
-    De et al. (2024), in the form of its authors' code; see :ref:`ch-linear`.
+    De et al. (2024), in the form of its authors' code; see :ref:`ch-families`.
 
     Examples
     --------
@@ -245,7 +245,7 @@ def slstm_step(state, z, log_f, log_i):
 
     Notes
     -----
-    Beck et al. (2024): m_t = max(log f + m_{t-1}, log i); see :ref:`ch-linear`.
+    Beck et al. (2024): m_t = max(log f + m_{t-1}, log i); see :ref:`ch-families`.
 
     Examples
     --------

@@ -43,7 +43,7 @@ def gated_delta_step(S, k, v, alpha=1.0, beta=1.0):
     -----
     Yang et al. (2025), with beta up to 2 as Grazzi et al. (2025) allow it. With alpha = 1 it is a
     step of gradient descent on half the squared norm of S k - v, of size beta. See
-    :ref:`ch-linear`.
+    :ref:`ch-linear` and :ref:`ch-families`.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def mlstm_step(state, k, v, log_f, log_i):
     Notes
     -----
     Beck et al. (2024): m_t = max(log f + m_{t-1}, log i). The true answer is
-    S q / max(abs(n q), 1); both parts are divided by exp(m). See :ref:`ch-linear`.
+    S q / max(abs(n q), 1); both parts are divided by exp(m). See :ref:`ch-families`.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def rwkv7_step(S, k, v, w, kappa, a):
     Notes
     -----
     Peng et al. (2025), in the form of its reference in NumPy, where w is between exp(-exp(-1/2)),
-    which is about 0.545, and 1. See :ref:`ch-linear`.
+    which is about 0.545, and 1. See :ref:`ch-families`.
 
     Examples
     --------

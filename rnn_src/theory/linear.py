@@ -135,7 +135,7 @@ def delta_recall(count, size):
     Notes
     -----
     The mean square error is power - 2 signal + 1. A memory by sums, S + v k', has the signal 1 and
-    the power 1 + (n - 1)/d at every age. :eq:`eq-linear-delta` in :ref:`ch-linear`.
+    the power 1 + (n - 1)/d at every age. :eq:`eq-families-delta` in :ref:`ch-families`.
 
     Examples
     --------
