@@ -67,7 +67,8 @@ def within(cell, W, slopes, losses, window):
     total = np.zeros((T, B, (cell.gates + cell.extra) * W.shape[1]), losses.dtype)
     ds0 = np.zeros((cell.parts, B, W.shape[1]), losses.dtype)
     length = max(1, ROWS // B)
-    for start in range(0, T, length):
+    first = losses.any(axis=(1, 2)).argmax()  # before the first loss nothing is sent back
+    for start in range(first, T, length):
         lags = by_lag(cell, W, slopes, losses[start : start + length], start)
         for steps, da, ds in itertools.islice(lags, window):
             total[steps] += da
