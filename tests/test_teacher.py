@@ -97,6 +97,19 @@ def gradient_check(loss, params, claim):
             raise AssertionError
 """,
     ),
+    "exponents of one vector": (
+        "sick",
+        """
+from rnn_src.gradient_flow import lyapunov_exponents
+from rnn_src.scan import jacobians
+by_checkup = diagnose
+def diagnose(p):
+    J = jacobians(p.cell, p.params, p.x, lengths=p.lengths)
+    found = np.median(lyapunov_exponents(J, 1)[:, 0] * len(p.x) / p.lengths)
+    sickness, number = by_checkup(p)
+    return [sickness, found if sickness == "explodes" else number]
+""",
+    ),
     "the package's check": (
         "bptt",
         """
