@@ -256,8 +256,8 @@ def backward(cell, params, tape, dstates, window=None, totals=None):
         back.
     window : int, optional
         Truncate: each loss credits the last `window` uses of the weights, so it credits inputs at
-        lags 0 to window - 1, and s0 if that is so near. The reverse costs that many times as much.
-        None, or window >= T, is full BPTT.
+        lags 0 to window - 1, and s0 if that is so near. With a loss at every step the reverse costs
+        that many times as much. None, or window >= T, is full BPTT.
     totals : (T, B, S) ndarray, optional
         Is overwritten with the total derivatives dL/d states[1:], later losses included. Full BPTT
         only.

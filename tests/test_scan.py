@@ -322,6 +322,13 @@ def test_a_window_equals_its_definition(name, padded, window):
     assert_trees_close(p.gradients(window), truncated(p, window))
 
 
+@pytest.mark.parametrize("steps", [0, 1, 3])
+def test_a_window_starts_at_the_first_loss(name, padded, steps):
+    p = problem(name, padded=padded)
+    p.weights[: 7 - steps] = 0
+    assert_trees_close(p.gradients(3), truncated(p, 3))
+
+
 @pytest.mark.parametrize("window", [7, 8, 1000])
 def test_a_window_as_long_as_the_sequence_is_full_bptt(name, padded, window):
     p = problem(name, padded=padded)
