@@ -124,10 +124,10 @@ def from_wheels(folder, wheels):
     subprocess.run([*pip, *target], cwd=folder, check=True)
 
 
-# Inside Pyodide: load the book's package and draw a figure, which loads what every box loads. Then write each archive anew,
-# without what is left out and without dates, the loaded modules compiled. A compiled module is
-# larger, but is loaded in a third of the time and needs no source. To make up for it, it has no
-# columns for its tracebacks and, but for NumPy's, no docstrings.
+# Inside Pyodide: load the book's package and draw a figure, which loads what every box loads. Then
+# write each archive anew, without what is left out and without dates, the loaded modules compiled.
+# A compiled module is larger, but is loaded in a third of the time and needs no source. To make up
+# for it, it has no columns for its tracebacks and, but for NumPy's, no docstrings.
 PACK = """
 import ast
 import importlib._bootstrap_external as loader
@@ -135,6 +135,7 @@ import importlib.util, io, re, sys, threading, zipfile
 from pathlib import Path
 
 threading.Timer.start = lambda timer: None  # there are no threads
+sys.path.append("/book")
 import matplotlib.pyplot as plt
 import numpy
 import rnn_src.checkup, rnn_src.figures, rnn_src.training
@@ -178,7 +179,7 @@ for path in sorted(Path("/in").glob("*")):
 NODE = """
 const [book, source, target, names, pack, leftOut] = process.argv.slice(1);
 const { loadPyodide } = await import("file://" + source + "/pyodide.mjs");
-const env = { HOME: "/home/pyodide", MPLBACKEND: "agg", PYTHONPATH: "/book" };
+const env = { HOME: "/home/pyodide", MPLBACKEND: "agg" };
 const packages = names.split(" ");
 const args = ["-X", "no_debug_ranges"];
 const python = await loadPyodide({ indexURL: source, packages, env, args });
@@ -187,7 +188,12 @@ for (const [inside, outside] of [["/in", source], ["/out", target], ["/book", bo
   python.mountNodeFS(inside, outside);
 }
 python.globals.set("left_out", leftOut);
-python.runPython(pack);
+try {
+  python.runPython(pack);
+} catch (error) {
+  console.error(error.message); // without the source that node would show
+  process.exit(1);
+}
 """
 
 
