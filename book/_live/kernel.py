@@ -11,12 +11,16 @@ import linecache
 import logging
 import re
 import sys
+import threading
 import traceback
 import types
 import warnings
 
-# The page is served a few fonts of many, and Matplotlib asks for others that it then does not use.
-logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+if sys.platform == "emscripten":
+    # A page has no threads. Matplotlib would start one, to warn if its search for fonts takes long.
+    threading.Timer.start = lambda timer: None
+    # The page is served a few fonts of many; Matplotlib asks for others that it then does not use.
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 
 class Lines(io.TextIOBase):
