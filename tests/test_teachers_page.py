@@ -111,6 +111,13 @@ def test_only_what_no_other_need_implies_is_an_arrow():
     assert teaching.needed(found) == {"one": set(), "two": {"one"}, "three": {"two"}}
 
 
+def test_the_map_is_told_in_words():
+    words = {"a": "1 one\nstep", "b": "2 two", "c": "3 three", "d": "4 four"}
+    edges = [("a", "b"), ("a", "c"), ("a", "d"), ("b", "c")]
+    said = ["1 one step leads to 2 two, 3 three and 4 four.", "2 two leads to 3 three."]
+    assert [*teaching.told(words, edges)] == said
+
+
 @pytest.mark.parametrize(
     ("places", "fault"),
     [

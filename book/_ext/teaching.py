@@ -123,6 +123,16 @@ def faults(places, edges):
                 yield f"the line from {start} to {end} runs through {other}"
 
 
+def told(words, edges):
+    """The map in words, for whoever does not see it."""
+    flat = {name: text.replace("\n", " ") for name, text in words.items()}
+    for start in words:
+        ends = [flat[end] for name, end in edges if name == start]
+        if ends:
+            *others, last = ends
+            yield f"{flat[start]} leads to {' and '.join(filter(None, [', '.join(others), last]))}."
+
+
 def draw(places, words, parts, edges, target):
     """Draw the boxes at their places, in the colours of their parts, and a line for each need."""
     from matplotlib import rc_context  # here, as other builds start faster without it
@@ -212,7 +222,7 @@ class ConceptMap(FromChapters):
     """A figure of what needs what. Each line: the file of a chapter, its place, and its idea."""
 
     has_content = True
-    option_spec = dict.fromkeys(("name", "alt", "caption"), directives.unchanged_required)
+    option_spec = dict.fromkeys(("name", "caption"), directives.unchanged_required)
 
     def run(self):
         found, places, words = self.chapters(), {}, {}
@@ -234,7 +244,7 @@ class ConceptMap(FromChapters):
         if wrong:
             raise ExtensionError(f"{self.env.docname}: the map: {'; '.join(wrong)}")
         uri = Path(os.path.relpath(target, self.env.srcdir)).as_posix()
-        image = nodes.image(uri=f"/{uri}", alt=self.options["alt"])
+        image = nodes.image(uri=f"/{uri}", alt=" ".join(told(words, edges)))
         caption = self.parsed([self.options["caption"]])[0]
         figure = nodes.figure("", image, nodes.caption("", "", *caption.children))
         self.set_source_info(figure)
