@@ -22,8 +22,8 @@ extensions = ["myst_parser", "sphinx_revealjs", "from_book"]
 myst_enable_extensions = ["attrs_block", "dollarmath"]
 pygments_style = of_the_book.pygments_style
 
-mathjax_path, mathjax3_config = of_the_book.mathjax_path, dict(of_the_book.mathjax3_config)
-mathjax3_config["svg"] = {"matchFontHeight": False}  # a slide that is not shown has no height
+mathjax_path, mathjax3_config = of_the_book.mathjax_path, of_the_book.mathjax3_config
+html_favicon = str(ROOT / of_the_book.html_favicon)
 
 # --- The deck --------------------------------------------------------------------------------
 
@@ -43,3 +43,5 @@ revealjs_script_conf = {
     "slideNumber": "c/t",
     "transition": "none",
 }
+html_copy_source = False
+suppress_warnings = ["toc.not_included"]  # the first page links to the decks

@@ -7,6 +7,7 @@ book does not have stops the build. Captions and answers go to the notes of the 
 
 import html
 import os
+import re
 
 from built import ROOT, Book, text_of
 from docutils import nodes
@@ -45,7 +46,7 @@ class BookFigure(FromBook, SphinxDirective):
 
     def run(self):
         figure = self.wanted(self.book.figure, *self.arguments)
-        title = self.wanted(self.book.title, figure.page)
+        title = re.sub(r"^\d+\. ", "", self.wanted(self.book.title, figure.page))
         if figure.slider:
             picture = raw(figure.slider)
         else:
