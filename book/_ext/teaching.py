@@ -92,7 +92,7 @@ def needed(found):
 
 # --- The map ---------------------------------------------------------------------------------
 
-WIDE, HIGH, ROW, COLUMN = 0.47, 0.29, 1.0, 1.04  # halves of a box; from box to box
+WIDE, HIGH, ROW, COLUMN = 0.47, 0.26, 1.0, 1.04  # halves of a box; from box to box
 FILLS = ("#cfe3f1", "#fbe3b5", "#cdeadf", "#f3d3c4", "#ececec")  # a part of the book each
 
 
