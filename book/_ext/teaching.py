@@ -197,7 +197,7 @@ class Objectives(FromChapters):
     required_arguments, final_argument_whitespace = 1, True
 
     def run(self):
-        lines = []
+        lines = ["**Afterwards students can**", ""]
         for chapter in self.chosen():
             if chapter.objectives:
                 lines += [f"- {{ref}}`{chapter.label}`"]
@@ -215,7 +215,8 @@ class Exercises(FromChapters):
         for chapter in self.chosen():
             for kind, title, label in chapter.exercises:
                 kinds[kind].append(f"{{exercise}}`{label}` ({title})")
-        return self.parsed([f"- **{k}.** {', '.join(v)}." for k, v in kinds.items() if v])
+        lines = [f"- *{kind}*: {', '.join(found)}." for kind, found in kinds.items() if found]
+        return self.parsed(["**Exercises**", "", *lines])
 
 
 class ConceptMap(FromChapters):
