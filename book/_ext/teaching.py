@@ -92,17 +92,18 @@ def needed(found):
 
 # --- The map ---------------------------------------------------------------------------------
 
-WIDE, HIGH, ROW, COLUMN = 0.47, 0.26, 1.0, 1.04  # halves of a box; from box to box
+WIDE, HIGH, ROW, COLUMN = 0.47, 0.23, 0.8, 1.04  # halves of a box; from box to box
+HEAD = 0.07  # of an arrow
 FILLS = ("#cfe3f1", "#fbe3b5", "#cdeadf", "#f3d3c4", "#ececec")  # a part of the book each
 
 
 def path(start, end, steps=60):
     """The points of a line from the foot of one box to the head of another, upright at both."""
     (x0, y0), (x1, y1) = (start[0], start[1] + HIGH), (end[0], end[1] - HIGH)
-    for k in range(steps + 1):
-        s = k / steps
-        bend = s * s * (3 - 2 * s)
-        yield x0 + (x1 - x0) * bend, y0 + (y1 - y0) * s
+    for k in range(steps):
+        s = k / (steps - 1)
+        yield x0 + (x1 - x0) * s * s * (3 - 2 * s), y0 + (y1 - HEAD - y0) * s
+    yield x1, y1  # the head of the arrow
 
 
 def faults(places, edges):
@@ -149,9 +150,9 @@ def draw(places, words, parts, edges, target):
         ax.axis("off")
         for start, end in edges:
             xs, ys = zip(*path(places[start], places[end]), strict=True)
-            ax.plot(xs[:-2], ys[:-2], color="#555555", lw=1, zorder=1)
-            arrow = dict(arrowstyle="-|>", color="#555555", lw=1, shrinkA=0, shrinkB=0)
-            ax.annotate("", (xs[-1], ys[-1]), (xs[-3], ys[-3]), arrowprops=arrow, zorder=1)
+            ax.plot(xs[:-1], ys[:-1], color="#555555", lw=1, zorder=1)
+            sides = (xs[-1] - HEAD / 2, xs[-1] + HEAD / 2, xs[-1]), (*ys[-2:-1] * 2, ys[-1])
+            ax.fill(*sides, color="#555555", lw=0, zorder=1)
         texts = {}
         for name, (x, y) in places.items():
             corner, round_ = (x - WIDE + 0.05, y - HIGH + 0.05), "round,pad=0.05"
