@@ -17,7 +17,7 @@ from multiprocessing.pool import ThreadPool
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import yaml
-from built import ROOT, Book
+from pages import ROOT, Book
 
 TOOL, PACKAGE = "rsvg-convert", "librsvg2-bin"
 PAGE = """<!DOCTYPE html>

@@ -21,7 +21,7 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "teacher"))
-from built import Book, text_of  # noqa: E402 (of teacher/)
+from pages import Book, text_of  # noqa: E402 (of teacher/)
 
 SLIDES, ZIP = (ROOT / "_build/teacher" / name for name in ("slides", "figures.zip"))
 BUILT = Path(os.environ.get("BOOK", ROOT / "_build/html"))

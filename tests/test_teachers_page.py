@@ -11,7 +11,7 @@ import pytest
 from test_book import CHAPTERS, FRONT, PAGES, ROOT, reading_order
 
 sys.path += [str(ROOT / "book" / "_ext"), str(ROOT / "teacher")]
-import built  # noqa: E402 (of teacher/)
+import pages  # noqa: E402 (of teacher/)
 import figures as figures_zip  # noqa: E402 (of teacher/)
 import teaching  # noqa: E402 (of book/_ext/)
 
@@ -48,9 +48,9 @@ def test_a_lecture_has_its_parts_and_fills_ninety_minutes(lecture):
 
 @each_lecture
 def test_what_a_lecture_names_stands_on_its_pages(lecture):
-    pages = {c.label: c for c in FOUND.values()}
+    by_label = {c.label: c for c in FOUND.values()}
     given = re.search(r"^\*\*Pages\.\*\* (.+)$", lecture, re.M)[1]
-    given = [pages[label] for label in re.findall(r"\{ref\}`(ch-[\w-]+)`", given)]
+    given = [by_label[label] for label in re.findall(r"\{ref\}`(ch-[\w-]+)`", given)]
     assert given and set(of_directive("objectives", lecture)) <= {c.name for c in given}
     sources = "".join(c.source for c in given)
     for figure in re.findall(r"\{numref\}`(fig-[\w-]+)`", lecture):
@@ -198,7 +198,7 @@ def site(tmp_path):
 
 
 def test_pieces_of_the_book_are_found(site):
-    book = built.Book(site)
+    book = pages.Book(site)
     line, moving = book.figures("jacobians").values()
     assert book.title("jacobians") == "6. Jacobians"
     assert line[:5] == (
@@ -212,8 +212,8 @@ def test_pieces_of_the_book_are_found(site):
     assert moving.svg.startswith("<?xml") and '<svg width="72pt" height="36pt" ' in moving.svg
     assert book.equation("jacobians", "eq-a") == ("(6.1)", "\\[a < b\\]")
     code, printed = book.cell("jacobians", "n = 1")
-    assert built.text_of(code) == "n = 1" and built.text_of(printed) == "one"
-    assert [*map(built.text_of, book.question("jacobians", 1))] == ["Why?", "Because."]
+    assert pages.text_of(code) == "n = 1" and pages.text_of(printed) == "one"
+    assert [*map(pages.text_of, book.question("jacobians", 1))] == ["Why?", "Because."]
     assert book.exercise("ex-a") == "6.1" and book.said("jacobians", "n") == 2.5
 
 
@@ -230,12 +230,12 @@ def test_pieces_of_the_book_are_found(site):
         (lambda book: book.question("jacobians", 2), "jacobians has 1 questions, and no number 2"),
         (lambda book: book.exercise("ex-b"), "the book has 0 exercises ex-b"),
         (lambda book: book.said("jacobians", "fig"), "jacobians quotes no number fig"),
-        (lambda book: built.Book(book.built / "book"), "there is no book in "),
+        (lambda book: pages.Book(book.built / "book"), "there is no book in "),
     ],
 )
 def test_what_the_book_does_not_have_is_named(ask, sentence, site):
     with pytest.raises(LookupError, match=re.escape(sentence)):
-        ask(built.Book(site))
+        ask(pages.Book(site))
 
 
 def test_the_zip_holds_each_figure_twice_with_its_words(site, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import html
 import os
 import re
 
-from built import ROOT, Book, text_of
+from pages import ROOT, Book, text_of
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.errors import ExtensionError
