@@ -11,8 +11,8 @@ import pytest
 from test_book import CHAPTERS, FRONT, PAGES, ROOT, reading_order
 
 sys.path += [str(ROOT / "book" / "_ext"), str(ROOT / "teacher")]
-import pages  # noqa: E402 (of teacher/)
 import figures as figures_zip  # noqa: E402 (of teacher/)
+import pages  # noqa: E402 (of teacher/)
 import teaching  # noqa: E402 (of book/_ext/)
 
 PAGE = ROOT / "book/teachers.md"
@@ -57,6 +57,9 @@ def test_what_a_lecture_names_stands_on_its_pages(lecture):
         assert re.search(rf"^(?: *|:)name: {figure}$", sources, re.M), figure
     labels = {label for c in given for _, _, label in c.exercises}
     assert set(re.findall(r"\{exercise\}`([\w-]+)`", lecture)) <= labels
+    tried = "".join(re.findall(r"^\*\*Try it\.\*\* .+$", sources, re.M))
+    boxes = re.findall(r'Box: "([^"]+)"', lecture)
+    assert len(boxes) == 1 and boxes[0] in tried
     for word in re.findall(r"`(\w+)`", re.sub(r"\{\w+\}`[^`]+`", "", lecture)):
         assert re.search(rf"\b{word}\b", sources), word  # a cell to run
 

@@ -48,7 +48,7 @@ class Chapter(NamedTuple):
     @property
     def needs(self):
         """The labels to which its line "You need" refers."""
-        found = re.search(r"^You need: (.+)$", self.source, re.M)
+        found = re.search(r"^You need:? (?!not )(.+)$", self.source, re.M)
         return re.findall(r"\{(?:num)?ref\}`(?:[^`<]*<)?([\w-]+)>?`", found[1]) if found else []
 
     @property

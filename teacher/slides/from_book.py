@@ -9,9 +9,9 @@ import html
 import os
 import re
 
-from pages import ROOT, Book, text_of
 from docutils import nodes
 from docutils.parsers.rst import directives
+from pages import ROOT, Book, text_of
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
