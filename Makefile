@@ -94,8 +94,12 @@ serve: html  ## build the book and serve it on this computer
 
 # --- Teaching --------------------------------------------------------------------------------
 
-teacher: html  ## make what teachers need: problem sets, grader, sample exam (in _build/teacher)
+# Slides take their figures, equations and cells from the pages as built, so they are read anew.
+SLIDES := $(BIN) -m sphinx -q -E -W -b revealjs -d _build/teacher/.doctrees
+teacher: html  ## make what teachers need, in _build/teacher: problem sets, exam, figures, slides
 	@$(BIN) teacher/build.py _build/teacher _build/html/book/*.whl
+	@$(BIN) teacher/figures.py
+	@$(SLIDES) teacher/slides _build/teacher/slides
 	@echo "Look into $(CURDIR)/_build/teacher; teacher/README.md says what is there."
 
 # --- Paper -----------------------------------------------------------------------------------

@@ -50,6 +50,7 @@ extensions = [
     "house",  # book/_ext/house.py: the rules that no library holds
     "notebooks",  # book/_ext/notebooks.py: the chapters to download, and the wheel they install
     "quoted",  # book/_ext/quoted.py: what a page takes from another one is what that one says
+    "teaching",  # book/_ext/teaching.py: what the page for teachers takes from the chapters
     "paper",  # book/_ext/paper.py: parts, appendices and solutions of the PDF
     "tryit",  # book/_ext/tryit.py: cells that a reader edits and runs in the page
     "typeset",  # book/_ext/typeset.py: computed numbers look as they do on paper
