@@ -79,6 +79,20 @@ def run(code, namespace, hand_on=lambda text: None, file="<box>", strict=False):
     return {"figures": figures, "error": error}
 
 
+def check(code, namespace):
+    """Run the check of a box on what the box computed; return what went wrong, if anything did.
+
+    As in every chapter, NumPy is `np` and the book's `quote` is at hand.
+    """
+    import numpy as np
+
+    from rnn_src.figures import quote
+
+    namespace.setdefault("np", np)
+    namespace.setdefault("quote", quote)
+    return run(code, namespace, file="<check>", strict=True)["error"]
+
+
 def failure(error, file):
     """What went wrong, in the reader's own lines: the number of the line and a text."""
     reason = "".join(traceback.format_exception_only(error)).strip().splitlines()[-1]

@@ -60,7 +60,7 @@ found = kernel.run(asked["code"], variables, hand_on, strict=asked["strict"])
 if asked["dump"]:
     found["numbers"] = kernel.packed_numbers(variables)
 if asked["check"] and not found["error"]:
-    found["error"] = kernel.run(asked["check"], variables, hand_on, "<check>", True)["error"]
+    found["error"] = kernel.check(asked["check"], variables)
 json.dumps(found)
 `);
   say("ends", { seconds: (performance.now() - start) / 1000, ...JSON.parse(found) });

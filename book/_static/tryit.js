@@ -167,7 +167,10 @@
   };
 
   const equip = (section, id) => {
-    const editor = section.querySelector(".cell_input pre");
+    // Inside the block of code, of which the theme takes the place among the tab stops away.
+    const block = section.querySelector(".cell_input pre");
+    const editor = make("code", { className: "try-it-code" }, ...block.childNodes);
+    block.append(editor);
     const built = section.querySelector(".cell_output");
     const box = { id, section, editor, built, busy: false, fresh: false };
     const button = (textContent, action, hidden) =>
