@@ -100,6 +100,8 @@ teacher: html  ## make what teachers need, in _build/teacher: problem sets, exam
 	@$(BIN) teacher/build.py _build/teacher _build/html/book/*.whl
 	@$(BIN) teacher/figures.py
 	@$(SLIDES) teacher/slides _build/teacher/slides
+	@if [ -n "$(CHROMIUM)" ]; then CHROMIUM='$(CHROMIUM)' $(BIN) -m pytest -q tests/slides.py; else \
+	  echo "The slides were not opened, for want of Chromium or Chrome."; fi
 	@echo "Look into $(CURDIR)/_build/teacher; teacher/README.md says what is there."
 
 # --- Paper -----------------------------------------------------------------------------------

@@ -22,6 +22,10 @@ CELL = re.compile(
 )
 OUTPUT = re.compile(r'<div class="output stream[^>]*>\s*(<div class="highlight">.*?</div>)', re.S)
 
+QUESTION = re.compile(
+    r'<details class="[^"]*solution[^"]*">\s*<summary[^>]*>(.*?)</summary>(.*?)</details>', re.S
+)
+
 
 def text_of(markup):
     """What stands in a piece of a page, with formulas as they are written: $h_t$."""
@@ -130,16 +134,13 @@ class Book:
             raise LookupError(f"{page} has {len(found)} cells with {phrase!r}")
         return found[0][0], "".join(found[0][1])
 
-    def question(self, page, number):
-        """(question, answer) of the list "Ask yourself", each as on the page."""
+    def question(self, page, phrase):
+        """(question, answer) of the list "Ask yourself", each as on the page, by words of it."""
         section = self._found(r'<section id="ask-yourself">(.*?)</section>', page, "Ask yourself")
-        pattern = (
-            r'<details class="[^"]*solution[^"]*">\s*<summary[^>]*>(.*?)</summary>(.*?)</details>'
-        )
-        found = re.findall(pattern, section, re.S)
-        if not 1 <= number <= len(found):
-            raise LookupError(f"{page} has {len(found)} questions, and no number {number}")
-        return found[number - 1]
+        found = [pair for pair in QUESTION.findall(section) if phrase in text_of(pair[0])]
+        if len(found) != 1:
+            raise LookupError(f"{page} has {len(found)} questions with {phrase!r}")
+        return found[0]
 
     def exercise(self, label):
         """The number of an exercise."""

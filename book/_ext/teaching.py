@@ -160,8 +160,8 @@ def draw(places, words, parts, edges, target):
             box.set(fc=FILLS[parts[name] % len(FILLS)], ec="#555555", lw=0.8)
             ax.add_patch(box)
             texts[name] = ax.text(x, y, words[name], ha="center", va="center", fontsize=8)
+        wide = {n: text.get_window_extent().width / figure.dpi for n, text in texts.items()}
         figure.savefig(target, metadata={"Date": None})
-    wide = {name: text.get_window_extent().width / figure.dpi for name, text in texts.items()}
     return [
         f"the words of {name} are wider than their box" for name in wide if wide[name] > 2 * WIDE
     ]

@@ -85,13 +85,12 @@ class BookCell(FromBook, SphinxDirective):
 
 
 class BookQuestion(FromBook, SphinxDirective):
-    """A question of "Ask yourself" by its number, with the answer in the notes."""
+    """The question of "Ask yourself" with the words after the page; its answer in the notes."""
 
-    required_arguments = 2
+    required_arguments, final_argument_whitespace, optional_arguments = 1, True, 1
 
     def run(self):
-        page, number = self.arguments
-        asked, answer = self.wanted(self.book.question, page, int(number))
+        asked, answer = self.wanted(self.book.question, *self.arguments)
         return [raw(f'<p class="question">{asked}</p>'), notes(f"Expected. {text_of(answer)}")]
 
 
