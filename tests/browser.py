@@ -89,9 +89,18 @@ def visits(chromium, site):
         page, page.faults = context.new_page(), []
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
         note = page.faults.append
-        page.on("console", lambda m: m.type in ("error", "warning") and note(f"{m.type}: {m.text}"))
+
+        def expected(url):
+            """Whether it should come: without formulas, their script is kept away."""
+            return formulas or "tex-svg-full.js" not in url
+
+        def hear(message):
+            if message.type in ("error", "warning") and expected(message.location["url"]):
+                note(f"{message.type}: {message.text}")
+
+        page.on("console", hear)
         page.on("pageerror", lambda error: note(f"script: {error}"))
-        page.on("requestfailed", lambda request: note(f"failed: {request.url}"))
+        page.on("requestfailed", lambda r: expected(r.url) and note(f"failed: {r.url}"))
         page.on("response", lambda r: r.status >= 400 and note(f"{r.status}: {r.url}"))
         ours = (site, "data:", "blob:")
         page.on("request", lambda r: r.url.startswith(ours) or note(f"other host: {r.url}"))
