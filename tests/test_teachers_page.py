@@ -296,6 +296,10 @@ def test_what_a_slide_names_is_in_the_book(deck):
     for page, phrase in re.findall(r"\{book-question\} (\S+) (.+)", text):
         asked = re.findall(r"^:::\{dropdown\} (.+)$", SOURCES[page], re.M)
         assert sum(phrase in question for question in asked) == 1, phrase
+    labels = {label for c in FOUND.values() for _, _, label in c.exercises}
+    assert set(re.findall(r"\{exercise\}`([\w-]+)`", text)) <= labels
+    for page, name in re.findall(r"\{said\}`(\S+) (\S+) ", text):
+        assert re.search(rf"\b{name}=", SOURCES[page]), name
     assert not re.search(r"https?://|\d\.\d+%|`{3}\{code-cell|!\[", text)  # nothing is copied
 
 
