@@ -584,6 +584,14 @@ LIVE = HTML / "_static/live/live.json"
 BOXED = [name for name in TEXT if '<section class="try-it"' in (HTML / name).read_text("utf-8")]
 # A page whose box prints and draws.
 TRIED = next((name for name in BOXED if DRAWS.search((HTML / name).read_text("utf-8"))), None)
+
+
+def draws_first(name):
+    """Whether the first box of a page draws."""
+    first = (HTML / name).read_text("utf-8").partition('<section class="try-it"')[2]
+    return "<figure" in first.partition("</section>")[0]
+
+
 needs_runtime = pytest.mark.skipif(
     not LIVE.exists(), reason="no Python for pages: make live-runtime fetches it"
 )
@@ -765,7 +773,6 @@ def test_a_box_fails_in_the_readers_line_and_can_be_stopped(tried):
     tried.button("Run").click()
     tried.ends()
     assert "False" in tried.output.inner_text() and not tried.page.faults
-    assert len(tried.page.workers) == 1
 
 
 @needs_runtime
@@ -808,28 +815,36 @@ def test_a_reader_without_scripts_loses_nothing(visit):
 
 @needs_runtime
 @pytest.mark.alone
-def test_a_first_result_comes_soon_and_on_a_second_page_sooner(visit, site):
-    """From the press to the end of the run: in a new browser, then on a next page."""
-    second = next((name for name in BOXED if name != TRIED), TRIED)
-    first_s, second_s, limits = [], [], (BUDGET["first_s"], BUDGET["second_s"])
-    while not first_s or (
-        len(first_s) < 3 and (min(first_s) > limits[0] or min(second_s) > limits[1])
-    ):
-        page = visit(TRIED, formulas=False)
+def test_a_first_result_comes_soon_and_on_a_second_page_sooner(chromium, site, tmp_path):
+    """From the press to the end of the run, in a browser with a profile, as a reader's has one:
+    with a figure when nothing is there, then on a next page, then with the figure again."""
+    second = next((name for name in BOXED if name != TRIED and not draws_first(name)), TRIED)
+    limits = {"first_s": TRIED, "second_s": second, "figure_s": TRIED}
+    best = dict.fromkeys(limits, np.inf)
+    for k in range(3):
+        if all(best[key] <= BUDGET[key] for key in limits):
+            break
         site.asked.clear()
-        for name, seconds in ((TRIED, first_s), (second, second_s)):
+        context = chromium.browser_type.launch_persistent_context(
+            tmp_path / str(k), executable_path=os.environ["CHROMIUM"], args=["--no-sandbox"]
+        )
+        for key, name in limits.items():
+            page = context.new_page()
             page.goto(site + name)
-            box = page.locator("section.try-it").first
+            boxes = page.locator("section.try-it")
+            box = boxes.filter(has=page.locator("figure")).first if name == TRIED else boxes.first
             start = time.perf_counter()
             box.get_by_role("button", name="Run", exact=True).click()
-            expect(box.get_by_role("status")).to_contain_text("Done in", timeout=60_000)
-            seconds.append(time.perf_counter() - start)
+            expect(box.get_by_role("status")).to_contain_text("Done in", timeout=90_000)
+            best[key] = min(best[key], time.perf_counter() - start)
+            page.close()
+        context.close()
     sent = {path.partition("?")[0].lstrip("/") for path in site.asked}
     megabytes = sum(kilobytes(HTML / path) for path in sent if runs(path)) / 1000
-    print(f"\nfirst result {min(first_s):.1f} s and {megabytes:.1f} MB,", end=" ")
-    print(f"on a second page {min(second_s):.1f} s")
+    print(f"\nfirst result {best['first_s']:.1f} s and {megabytes:.1f} MB,", end=" ")
+    print(f"on a next page {best['second_s']:.1f} s, with a figure {best['figure_s']:.1f} s")
     assert 5 < megabytes <= BUDGET["first_mb"]
-    assert min(first_s) <= limits[0] and min(second_s) <= limits[1]
+    assert all(best[key] <= BUDGET[key] for key in limits), best
 
 
 # --- Found, cited, mended ---------------------------------------------------------------------
