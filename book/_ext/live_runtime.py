@@ -179,7 +179,7 @@ for path in sorted(Path("/in").glob("*")):
 NODE = """
 const [book, source, target, names, pack, leftOut] = process.argv.slice(1);
 const { loadPyodide } = await import("file://" + source + "/pyodide.mjs");
-const env = { HOME: "/home/pyodide", MPLBACKEND: "agg" };
+const env = { HOME: "/reader", MPLBACKEND: "agg" };
 const packages = names.split(" ");
 const args = ["-X", "no_debug_ranges"];
 const python = await loadPyodide({ indexURL: source, packages, env, args });

@@ -24,12 +24,12 @@ const boot = async () => {
     packageBaseUrl: folder,
     lockFileContents,
     packages: Object.keys(lockFileContents.packages),
-    env: { HOME: "/home/pyodide", MPLBACKEND: "agg", MATPLOTLIBRC: "/home/pyodide/matplotlibrc" },
+    env: { HOME: "/reader", MPLBACKEND: "agg", MATPLOTLIBRC: "/reader/matplotlibrc" },
     stdout: () => {},
     stderr: () => {},
   });
   const [kernel, style] = await files;
-  python.FS.writeFile("/home/pyodide/matplotlibrc", style);
+  python.FS.writeFile("/reader/matplotlibrc", style);
   python.unpackArchive(await (await wheel).arrayBuffer(), "wheel");
   python.FS.mkdirTree("/lib/box");
   python.FS.writeFile("/lib/box/kernel.py", kernel);
