@@ -193,6 +193,8 @@
     Object.entries(attributes).forEach(([name, value]) => editor.setAttribute(name, value));
     editor.addEventListener("input", () => noticeEdit(box));
     editor.addEventListener("keydown", (event) => {
+      // What is typed here is no shortcut of the page: it would take a slash for "search".
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
       if (event.key === "Enter" && event.shiftKey && !event.isComposing) {
         event.preventDefault();
         run(box);
