@@ -718,9 +718,9 @@ def test_a_box_runs_by_button_and_by_keyboard_and_shows_what_is_new(tried, site)
     assert not built.is_visible() and tried.output.locator("pre").count() <= 1
     tried.editor.focus()
     page.keyboard.press("Control+End")
-    page.keyboard.type("\nprint('typed by', 'hand')\nax.set_xlabel('new words')")
+    page.keyboard.type("\nprint('typed by', 'hand', 6 / 2)\nax.set_xlabel('new words')")
     page.keyboard.press("Shift+Enter")
-    expect(tried.output).to_contain_text("typed by hand", timeout=30_000)
+    expect(tried.output).to_contain_text("typed by hand 3.0", timeout=30_000)
     tried.ends()
     shown = tried.output.locator("img")
     assert "new words" in shown.get_attribute("alt") != words

@@ -153,7 +153,6 @@
   const noticeEdit = (box) => {
     const edited = changed(box);
     kept(box, edited ? typed(box) : null);
-    box.editor.classList.toggle("edited", edited);
     if (document.activeElement === box.reset && !edited) box.editor.focus();
     box.reset.hidden = !edited;
   };
@@ -182,7 +181,7 @@
     box.stop = button("Stop", stop, true);
     box.reset = button("Reset", () => reset(box), true);
     box.status = make("p", { className: "try-it-status", role: "status" });
-    box.output = make("div", { className: "cell_output try-it-output", hidden: true });
+    box.output = make("div", { className: "cell_output docutils container", hidden: true });
     box.output.setAttribute("role", "log");
     box.output.setAttribute("aria-label", "Output of the last run");
 
@@ -193,6 +192,8 @@
     Object.entries(attributes).forEach(([name, value]) => editor.setAttribute(name, value));
     editor.addEventListener("input", () => noticeEdit(box));
     editor.addEventListener("keydown", (event) => {
+      // What is typed here is no shortcut of the page: it would take a slash for "search".
+      if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
       if (event.key === "Enter" && event.shiftKey && !event.isComposing) {
         event.preventDefault();
         run(box);
