@@ -454,7 +454,7 @@ def trials(text):
         heading = section.splitlines()[0]
         if heading.startswith('"'):
             said = re.search(r"\*\*Verdict: ([a-z ]+)\.\*\*(?: \*Mark (\d)\.\*)?", section)
-            assert re.search(r"\*\*Read on:\*\* \{numref\}`ch-[\w-]+`", section), heading
+            assert re.search(r"\*\*More:\*\* \{numref\}`ch-[\w-]+`", section), heading
             yield heading.strip('"'), anchor(heading), said[1], said[2]
 
 
@@ -478,7 +478,7 @@ def test_every_trial_has_its_four_parts_a_counterexample_and_a_section():
         if not section.startswith('"'):
             continue
         section = section.partition("\n## ")[0]
-        marks = ("**Who says it.**", "**Verdict: ", "**What is true.**", "**Read on:**")
+        marks = ("**Said by** ", "**Verdict: ", "**In truth:**", "**More:**")
         places = [section.index(mark) for mark in marks]
         assert places == sorted(places)
         cells = [(o, body) for kind, _, o, body in fences(section) if kind == "code-cell"]
