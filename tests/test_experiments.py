@@ -1,6 +1,7 @@
 """Long experiments: nothing lost, nothing done twice, and every results file can be made again."""
 
 import importlib
+import inspect
 import json
 import os
 import re
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -359,6 +359,7 @@ STARTS = {
     "masks": 20,
     "race": 20,
     "race_lower": 20,
+    "race_rates": 20,
     "reversal": 60,
 }  # updates
 
@@ -367,7 +368,14 @@ def only_the_start(monkeypatch, module, updates):
     """Let a grid train for so many updates: by its experiment, or by what measures."""
     assert set(module.SAME) <= {"first_losses", "hidden_size", "learning_rate"}
     where = "experiment" if hasattr(module, "experiment") else "measure"
-    monkeypatch.setattr(module, where, partial(getattr(module, where), updates=updates))
+    whole = getattr(module, where)
+
+    def start(*args, **settings):
+        call = inspect.signature(whole).bind(*args, **settings)
+        call.arguments["updates"] = updates
+        return whole(*call.args, **call.kwargs)
+
+    monkeypatch.setattr(module, where, start)
 
 
 @pytest.mark.parametrize("name", MEASURED)
