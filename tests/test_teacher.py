@@ -359,10 +359,12 @@ def test_what_only_a_notebook_knows_is_left_out_and_no_more(code):
     assert not note and student._namespace["k"] == 3
 
 
-def test_gradients_of_a_wrong_way_back_send_the_student_there():
+def test_what_fails_by_an_earlier_task_sends_the_student_there():
     mistake = next(m for m in MISTAKES if m.task == "backward")
     says = build.judged(mistake)["loss_and_gradients"].says
     assert "what your `backward` makes of the right blame: mend Task 1 first" in says
+    mistake = next(m for m in MISTAKES if "direction is divided" in m.name)
+    assert "Mend Task 4 first" in build.judged(mistake)["gradient_check"].says
 
 
 # --- What is handed out ----------------------------------------------------------------------

@@ -162,9 +162,11 @@ def check_loss_gradients(do, seed):
         says = "That is what your `backward` makes of the right blame: mend Task 1 first."
         variants.insert(0, (says, (dW, dU, db)))
     loss, came, came_V, came_c = parts("loss_and_gradients", came, "loss, grads, dV, dc")
-    batch = -np.take_along_axis(o - np.log(np.exp(o).sum(1, keepdims=True)), targets[..., None], -1)
     says = "The probabilities here sum to 1 over the batch, not over the outputs of a step."
-    off = [("This is the sum; a mean is asked for.", value * T * B), (says, batch.mean())]
+    off = [("This is the sum; a mean is asked for.", value * T * B)]
+    for v in (o, o - o.max(-1, keepdims=True)):
+        log_p = v - np.log(np.exp(v).sum(1, keepdims=True))
+        off.append((says, -np.take_along_axis(log_p, targets[..., None], -1).mean()))
     close("loss", loss, value, off)
     early = np.einsum("tbk,tbh->kh", do_, h[:-1])
     many = [("The loss is a mean over T B answers, and this is the sum.", dV * T * B)]
@@ -285,6 +287,11 @@ def check_check(do, seed):
 
     for scale in (1.0, 1e-7):
         if ask([scale * g for g in grads], scale):
+            measured = 0.0
+            with contextlib.suppress(Exception):  # theirs may be anything
+                measured = do.slope(Loss(x, h[0], dh, scale), p, grads) / scale
+            if not abs(measured - along(grads, grads)) <= 1e-4 * along(grads, grads):
+                raise Wrong("A right gradient is refused. Does it use `slope`? Mend Task 4 first.")
             raise Wrong(
                 f"A right gradient is refused, of a loss around {scale:.0g}. An error is large or "
                 "small beside the derivative itself."
