@@ -74,6 +74,12 @@ class Draw:
         """A round number from an even grid."""
         return round(low + step * self.integer(0, round((high - low) / step)), 10)
 
+    def nonzero(self, low, high, step):
+        """The same, and never 0, where a 0 would answer the question."""
+        while not (value := self.pick(low, high, step)):
+            pass
+        return value
+
 
 # --- Part I. Recurrence ----------------------------------------------------------------------
 
@@ -140,7 +146,7 @@ def padding(rng):
         (a) What is the mean over the real steps? (b) By which factor does the program multiply
         the gradient? (c) The same network is then tested on sequences that all have the same
         length. Will the reported loss rise or fall, if the network is as good on each step as
-        before?
+        before? Why?
         """
     return Question(
         text,
@@ -309,7 +315,7 @@ def rounding(rng):
         distance from 1 to the next number, $2^{{-24}}$, rounds to nothing.) (b) A batch of
         {batch} sequences has a sampling error of {noise:g} times the contribution of lag 0,
         divided by the root of the batch. From which lag on is the contribution below this
-        error? (c) Which of the two floors can be lowered by training longer?
+        error? (c) Which of the two floors falls, if the gradients of many batches are averaged?
         """
     floor = noise / math.sqrt(batch)
     lag = max(0, math.floor(math.log(floor) / math.log(rate)) + 1)
@@ -360,7 +366,7 @@ def travels(rng):
         each unit at every step. (a) Which mean square of a unit settles? (b) By which factor
         does each step back multiply the mean square of a gradient? (c) After how many steps has
         a typical norm fallen below 1/{level}? (d) If the units were tanh units, would $\chi$ be
-        larger or smaller than in (b)?
+        larger or smaller than in (b)? Why?
         """
     steps = math.floor(math.log(1 / level) / math.log(sigma)) + 1
     return Question(
@@ -411,7 +417,7 @@ def clipping(rng):
         A gradient is $({g[0]:g}, {g[1]:g}, {g[2]:g})$. What is left of it if it is clipped (a)
         to a norm of {limit:g}, (b) entry by entry to $[-{limit:g}, {limit:g}]$? (c) The cosine
         between (b) and the gradient? (d) Does (a) change which share of a gradient comes from
-        far lags?
+        far lags? Why?
         """
     tree = {"g": np.array(g)}
     by_norm = clip_by_norm(tree, limit)[0]["g"]
@@ -428,7 +434,7 @@ def clipping(rng):
 @question(12, "A step of an LSTM", 6)
 def lstm_step(rng):
     bi, bf, bg, bo = (rng.pick(*r, 0.1) for r in ((-2, 1), (-1, 3), (-2, 2), (-1, 2)))
-    w, h, c = rng.pick(-1, 1, 0.1), rng.pick(-0.8, 0.8, 0.1), rng.pick(-2, 2, 0.1)
+    w, h, c = (rng.nonzero(-top, top, 0.1) for top in (1, 0.8, 2))
     text = rf"""
         An LSTM of one unit has no input. Its biases are {bi:g} ($i$), {bf:g} ($f$), {bg:g}
         ($g$) and {bo:g} ($o$); $h$ enters the forget gate alone, with the weight {w:g}. From
@@ -461,9 +467,9 @@ def averaged(rng):
     text = rf"""
         In a GRU of one unit with weights $W = 0$ the update gate is {z:.2f} and the candidate
         {n:g} at every step. (a) What is $h_{{{k}}}$, from $h_0 = {h:g}$? (b) After how many
-        steps is $\partial h_k / \partial h_0$ below {percent}%? (c) Which bias of the update
-        gate is that? (d) $W$ is not 0 any more. Does the update gate still say how long the
-        unit remembers?
+        steps is $\partial h_k / \partial h_0$ below {percent}%? (c) Which bias makes the update
+        gate {z:.2f}, if it hears nothing else? (d) $W$ is not 0 any more. Does the update gate
+        still say how long the unit remembers? Why?
         """
     b = math.log(z / (1 - z))
     params = GRUParams(
@@ -486,8 +492,9 @@ def averaged(rng):
 def mean_gate(rng):
     high, low = rng.pick(0.9, 0.99, 0.005), rng.pick(0.05, 0.6, 0.05)
     every = rng.integer(3, 11)
+    nth = f"{every}rd" if every == 3 else f"{every}th"
     text = rf"""
-        A forget gate is {high:g} at all steps but every {every}th, where it is {low:g}. (a)
+        A forget gate is {high:g} at all steps but every {nth}, where it is {low:g}. (a)
         What is the half-life of the direct path, from the mean that is right for a product? (b)
         Which half-life does the arithmetic mean of the gate give? (c) Is that always at least
         as long? Why?
@@ -545,15 +552,16 @@ def tail(runs, least, solved):
 
 @question(16, "Steps that are composed", 5)
 def composed(rng):
-    a = [rng.pick(-0.9, 0.9, 0.1) for _ in range(4)]
+    a = [rng.nonzero(-0.9, 0.9, 0.1) for _ in range(4)]
     b = [rng.pick(-2, 2, 0.5) for _ in range(4)]
     T = rng.integer(100, 3999)
     steps = ", ".join(f"({x:g}, {y:g})" for x, y in zip(a, b))
     text = rf"""
         Four steps $h \mapsto a h + b$ have $(a, b)$ = {steps}, in the order of time. Compose
         (a) the first two, (b) the last two, (c) these two results. What does (c) make of $h_0 =
-        1$? (d) About how many compositions wait for each other in a scan over {T} steps? (e)
-        What does it save on one processor?
+        1$? (d) Neighbours are composed until one step is left, and then come the missing steps:
+        about how many compositions wait for each other in this scan over {T} steps? (e) How much
+        of the work does it save on one processor?
         """
     pairs = [(np.array(x), np.array(y)) for x, y in zip(a, b)]
     first, second = compose(*pairs[:2]), compose(*pairs[2:])
@@ -569,8 +577,8 @@ def composed(rng):
         },
         r"""
         One point each. (d) Two for each halving, $2 \log_2 T$; any whole number within two of
-        it. (e) Nothing of the work: a scan removes waiting. (Fewer calls of a program may save
-        time.)
+        it. Half of that is the way up alone. (e) Nothing of the work: a scan removes waiting.
+        (Fewer calls of a program may save time.)
         """,
         dict(a=a, b=b, T=T),
     )
@@ -653,7 +661,7 @@ def shown(value):
         return ", ".join(map(shown, value))
     if not isinstance(value, float):
         return str(value)
-    digits, e, power = f"{value:.4g}".partition("e")
+    digits, e, power = f"{value + 0.0:.4g}".partition("e")  # + 0.0: no minus at a zero
     return flow(digits) if not e else rf"${digits} \times 10^{{{int(power)}}}$"
 
 

@@ -43,6 +43,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))  # in a checkout the package lies there, not installed
 SETS = ("forward", "bptt", "sick")
 PUBLIC = "public"  # the seed of everybody
+START = 60  # seconds that Python and NumPy may take before the first cell, on a busy machine
 
 
 class Task(NamedTuple):
@@ -253,7 +254,8 @@ def read(path):
 
 def plain(code):
     """Code without the lines that only a notebook understands, or that grade it there."""
-    return re.sub(r"^([ \t]*)(?:[%!].*|[\w.]+\?+\s*|mark\(.*)$", r"\1pass", code, flags=re.M)
+    magic = r"%{1,2}[A-Za-z].*|!(?!=).*"  # no line that goes on with `% n` or `!= n`
+    return re.sub(rf"^([ \t]*)(?:{magic}|[\w.]+\?+\s*|mark\(.*)$", r"\1pass", code, flags=re.M)
 
 
 def execute(codes, tell=lambda number: None):
@@ -318,6 +320,7 @@ def work():
         print(json.dumps(news), file=out, flush=True)
 
     wanted = [task for task in tasks(order["set"]) if task.name in order["tasks"]]
+    sys.path.append(os.getcwd())  # what lies beside the notebook, behind all that grades it
     student, fault = execute(order["codes"], lambda name: tell(cell=name))
     tell(ready=True, fault=fault)
     for task in wanted:
@@ -333,7 +336,7 @@ def grade(path, seed=PUBLIC, seconds=20):
     while left:
         order = {"set": name, "codes": codes, "seed": seed, "tasks": left}
         news, ready = converse(order, Path(path).resolve().parent, seconds), False
-        cell, why = "the first cell", ""
+        cell, why = "the grader's own process", ""
         for item in news:
             cell = item.get("cell", cell)
             if "ready" in item:
@@ -355,8 +358,9 @@ def grade(path, seed=PUBLIC, seconds=20):
 
 def converse(order, folder, seconds):
     """What the process says, item by item; at the end why it stopped, if it did not finish."""
-    command = [sys.executable, "-c", "import grade; grade.work()"]
-    paths = [str(HERE), str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
+    # -P: not the folder's own modules first, where a student has left a grader, too.
+    command = [sys.executable, "-P", "-c", "import grade; grade.work()"]
+    paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(
@@ -373,18 +377,18 @@ def converse(order, folder, seconds):
     with process:
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
+        limit = max(seconds, START)
         while True:
             try:
-                line = said.get(timeout=seconds)
+                line = said.get(timeout=limit)
             except queue.Empty:
                 process.kill()
-                yield {
-                    "why": f"did not end within {seconds:g} seconds. Is there a loop without end?"
-                }
+                yield {"why": f"did not end within {limit:g} seconds. Is there a loop without end?"}
                 return
             if line is None:
                 yield {"why": "ended Python itself, so that nothing came back."}
                 return
+            limit = seconds
             yield json.loads(line)
 
 
@@ -398,26 +402,28 @@ def main(arguments=None):
     parser.add_argument("--seconds", type=float, default=20, help="limit for a cell or a task: 20")
     parser.add_argument("--table", help="write a row a notebook into this .csv (teachers)")
     given = parser.parse_args(arguments)
-    rows, whole = [], True
+    rows, code = [], 0
     for path in given.notebooks:
         try:
             results, note = grade(path, given.seed, given.seconds)
         except ValueError as error:
             print(error, file=sys.stderr)
-            return 2
+            code = 2
+            rows.append([path, 0, 0, error])
+            continue
         except ModuleNotFoundError as error:
             print(
                 f"The grader needs {error.name}: pip install the wheel beside it.", file=sys.stderr
             )
             return 2
         print("\n".join(report(path, results, note)))
-        whole &= all(result.passed for result in results)
+        code = max(code, int(not all(result.passed for result in results)))
         rows.append([path, sum(r.passed for r in results), len(results), note])
         rows[-1] += [f"{r.name}: {r.says}" for r in results if not r.passed]
     if given.table:
         with open(given.table, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["notebook", "passed", "of", "note", "failed"], *rows])
-    return int(not whole)
+    return code
 
 
 def report(path, results, note=""):

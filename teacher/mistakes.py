@@ -184,6 +184,14 @@ MISTAKES = (
     _of(
         "bptt",
         "loss_and_gradients",
+        "a softmax over the batch",
+        ("o.max(axis=-1, keepdims=True)", "o.max(axis=1, keepdims=True)"),
+        ("np.exp(o).sum(axis=-1, keepdims=True)", "np.exp(o).sum(axis=1, keepdims=True)"),
+        words="sum to 1 over the batch",
+    ),
+    _of(
+        "bptt",
+        "loss_and_gradients",
         "the path through the readout is forgotten",
         ("error @ V", "error"),
         words="reaches the states through V",
@@ -201,6 +209,22 @@ MISTAKES = (
         "a window one lag too long",
         ("t + 1 - window", "t - window"),
         words="one lag too many",
+    ),
+    _of(
+        "bptt",
+        "truncated",
+        "one window, at the end of the sequence",
+        ("in range(len(x))", "in range(len(x) - window, len(x))"),
+        ("max(0, t + 1 - window)", "len(x) - window"),
+        words="each loss has a window of its own",
+    ),
+    _of(
+        "bptt",
+        "slope",
+        "the length of the direction is divided away",
+        ("(2 * step)", "(2 * step * np.sqrt(sum(np.sum(v**2) for v in arrow)))"),
+        words="divided by the length of the arrow",
+        also=("gradient_check",),
     ),
     _of(
         "bptt",

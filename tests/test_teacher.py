@@ -328,6 +328,45 @@ def test_a_cell_without_end_is_named(shell, tmp_path):
     assert all(f"Not graded, because {says} Read" in line for line in lines[2:7])
 
 
+def test_what_lies_beside_a_notebook_grades_nothing(shell, tmp_path):
+    """A student hands in the whole folder, or more: the teacher's grader and package count."""
+    for name in ("grade.py", "sets.py", "numpy.py", "rnn_src.py"):
+        (tmp_path / name).write_text("raise RuntimeError", encoding="utf-8")
+    (tmp_path / "my_own.py").write_text("from numpy import tanh", encoding="utf-8")
+    codes = [*build.codes("forward"), "from my_own import tanh"]
+    done = shell(notebook(tmp_path / "forward.ipynb", *codes))
+    assert done.returncode == 0 and "Note" not in done.stdout, done.stdout
+
+
+def test_one_file_that_is_no_notebook_costs_nobody_else_a_mark(tmp_path, capsys):
+    broken, fine = tmp_path / "a.ipynb", tmp_path / "forward-b.ipynb"
+    broken.write_text("half a note", encoding="utf-8")
+    notebook(fine, *build.codes("forward"))
+    table = tmp_path / "marks.csv"
+    assert grade.main([str(broken), str(fine), "--table", str(table)]) == 2
+    said = capsys.readouterr()
+    assert said.err.count("must be a notebook") == 1 and "5 of 5 tasks passed" in said.out
+    _, first, second = table.read_text(encoding="utf-8").splitlines()
+    assert f"{broken},0,0," in first and "must be a notebook" in first
+    assert second == f"{fine},5,5,"
+
+
+@pytest.mark.parametrize(
+    "code", ["k = (7\n     % 4)", "k = 2 + (7\n  != 4)", "%time\n!ls\nnp?\nk = 3", "%%time\nk = 3"]
+)
+def test_what_only_a_notebook_knows_is_left_out_and_no_more(code):
+    student, note = grade.execute([code])
+    assert not note and student._namespace["k"] == 3
+
+
+def test_what_fails_by_an_earlier_task_sends_the_student_there():
+    mistake = next(m for m in MISTAKES if m.task == "backward")
+    says = build.judged(mistake)["loss_and_gradients"].says
+    assert "what your `backward` makes of the right blame: mend Task 1 first" in says
+    mistake = next(m for m in MISTAKES if "direction is divided" in m.name)
+    assert "Mend Task 4 first" in build.judged(mistake)["gradient_check"].says
+
+
 # --- What is handed out ----------------------------------------------------------------------
 
 
@@ -471,6 +510,16 @@ def test_another_secret_makes_other_numbers_in_every_question():
         assert len({question.text for question in drawn}) >= 55, function.__name__
         numbers = [json.dumps(question.answers, default=float) for question in drawn]
         assert len(set(numbers)) >= 50, function.__name__
+
+
+def test_no_exam_has_an_odd_number_in_it():
+    for place, (function, *_) in enumerate(exam.QUESTIONS):
+        for seed in range(100):
+            drawn = function(exam.Draw(seed, place))
+            shown = " ".join([exam.flow(drawn.text), *map(exam.shown, drawn.answers.values())])
+            assert not re.search(r"3th|[-\N{MINUS SIGN}]0(?![.\d])|nan|inf\b", shown), shown
+            trivial = {"lstm_step": "d", "composed": "c"}.get(function.__name__)
+            assert not trivial or numbers(drawn.answers[trivial])[0], shown
 
 
 def test_an_exam_has_twenty_questions_of_known_chapters():

@@ -1,5 +1,7 @@
 """What is asked of the second problem set, and what typical mistakes give."""
 
+import contextlib
+
 import numpy as np
 from grade import Task, Wrong, close, generator, kind, parts
 from sets.forward import drawn
@@ -155,8 +157,17 @@ def check_loss_gradients(do, seed):
         ("This is the gradient with its sign turned.", [-a for a in grads]),
     ]
     came = do.loss_and_gradients(p, V, c, x, targets)
+    with contextlib.suppress(Exception):  # theirs may be anything
+        (dW, dU, db), _ = do.backward(p, x, h, dh)
+        says = "That is what your `backward` makes of the right blame: mend Task 1 first."
+        variants.insert(0, (says, (dW, dU, db)))
     loss, came, came_V, came_c = parts("loss_and_gradients", came, "loss, grads, dV, dc")
-    close("loss", loss, value, [("This is the sum; a mean is asked for.", value * T * B)])
+    says = "The probabilities here sum to 1 over the batch, not over the outputs of a step."
+    off = [("This is the sum; a mean is asked for.", value * T * B)]
+    for v in (o, o - o.max(-1, keepdims=True)):
+        log_p = v - np.log(np.exp(v).sum(1, keepdims=True))
+        off.append((says, -np.take_along_axis(log_p, targets[..., None], -1).mean()))
+    close("loss", loss, value, off)
     early = np.einsum("tbk,tbh->kh", do_, h[:-1])
     many = [("The loss is a mean over T B answers, and this is the sum.", dV * T * B)]
     many += [("An output is made of the state after the step, not of the one before.", early)]
@@ -182,6 +193,11 @@ def check_truncated(do, seed):
             (f"{off} few.", windows(p, x, h, dh, window - 1)),
             ("These are chunks: a window slides along with each loss.", chunks),
             ("Nothing is cut here.", way_back(p, x, h, dh)[0]),
+            (
+                f"Only the last {window} steps of the sequence are in this: each loss has a window "
+                "of its own.",
+                way_back(p, x[-window:], h[-window - 1 :], dh[-window:])[0],
+            ),
         ]
         compare(do.truncated(p, x, h, dh, window), wanted, variants)
 
@@ -222,7 +238,7 @@ def check_slope(do, seed):
         h = forward("rnn", exact, x, h[0])[0]
         grads, _ = way_back(exact, x, h, dh)
         arrow = [g + rng.normal(size=g.shape) for g in grads]
-        length = np.sqrt(sum(np.sum(v**2) for v in arrow))
+        length = np.sqrt(sum(np.sum(v**2) for v in arrow)) / 1.5  # no unit vector
         arrow = RNNParams(*((v / length).astype(dtype) for v in arrow))
         loss = Loss(x, h[0], dh)
         came, wanted = do.slope(loss, p, arrow), along(grads, arrow)
@@ -239,6 +255,8 @@ def diagnosis(ratio, asked, p, arrow):
     gaps = [np.abs(a.W - p.W).max() / np.abs(arrow.W).max() for a in asked]
     if len(asked) > 1 and (abs(ratio - 2) < 1e-3 or abs(ratio - 0.5) < 1e-3):
         return "That is off by a factor of 2: how far apart are the two points?"
+    if abs(ratio * 1.5 - 1) < 1e-3:
+        return "That is divided by the length of the arrow: a longer arrow has a larger derivative."
     if any(a.W.dtype == np.float32 for a in asked):
         return (
             "The loss was computed in float32, where a small step is lost in rounding: measure in "
@@ -269,6 +287,11 @@ def check_check(do, seed):
 
     for scale in (1.0, 1e-7):
         if ask([scale * g for g in grads], scale):
+            measured = 0.0
+            with contextlib.suppress(Exception):  # theirs may be anything
+                measured = do.slope(Loss(x, h[0], dh, scale), p, grads) / scale
+            if not abs(measured - along(grads, grads)) <= 1e-4 * along(grads, grads):
+                raise Wrong("A right gradient is refused. Does it use `slope`? Mend Task 4 first.")
             raise Wrong(
                 f"A right gradient is refused, of a loss around {scale:.0g}. An error is large or "
                 "small beside the derivative itself."
