@@ -630,18 +630,23 @@ def questions(secret):
     return found
 
 
+TERMS = """A calculator and one written page are allowed. Give numbers to three digits, and a reason
+with every yes and no.""".replace("\n", " ")
+
+
 def paper(secret, heading):
     """The exam in Markdown, piece by piece."""
     asked = questions(secret)
     total = sum(points for _, _, points, _ in asked)
-    yield f"# {heading}\n\nTwenty questions, {total} points. Give numbers to three digits."
+    yield f"# {heading}\n\nTwenty questions, {total} points, three hours. {TERMS}"
     for number, (chapter, title, points, q) in enumerate(asked, 1):
         yield f"## {number}. {title}\n\n*Chapter {chapter}, {points} points.*\n\n{flow(q.text)}"
 
 
 def key(secret, heading):
     """The answers in Markdown, with how to mark them."""
-    yield f"# {heading}\n\nA number is right within 1%, if nothing else is said."
+    right = "A number is right within 1%, if nothing else is said. A bare yes or no scores nothing."
+    yield f"# {heading}\n\n{right}"
     for number, (chapter, title, points, q) in enumerate(questions(secret), 1):
         lines = [f"- ({part}) {shown(value)}" for part, value in q.answers.items()]
         head = f"## {number}. {title}\n\n*Chapter {chapter}, {points} points.*"

@@ -79,7 +79,7 @@ def build(built, folder):
     book = Book(built)
     figures = [figure for page in book.pages for figure in book.figures(page).values()]
     figures.sort(key=order)
-    pictures = folder / "png"
+    pictures = folder / ".pictures"  # kept, for the next time
     pictures.mkdir(parents=True, exist_ok=True)
     with ThreadPool() as pool:
         drawn = pool.map(lambda figure: picture(figure, pictures), figures)
