@@ -360,6 +360,7 @@ STARTS = {
     "race": 20,
     "race_lower": 20,
     "race_rates": 20,
+    "reach_tied": 20,
     "reversal": 60,
 }  # updates
 
