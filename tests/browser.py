@@ -769,6 +769,12 @@ def test_a_box_fails_in_the_readers_line_and_can_be_stopped(tried):
     tried.page.keyboard.press("Enter")
     assert "its variables are gone" in tried.status.inner_text()
     assert tried.button("Run").evaluate("e => e === document.activeElement")
+    tried.editor.fill("n = 0\nwhile True:\n    n += 1\n    print(n)")
+    tried.button("Run").click()
+    expect(tried.output).to_contain_text("lines are not shown")
+    tried.button("Stop").click()
+    assert "Stopped" in tried.status.inner_text()
+    assert 300 < len(tried.output.inner_text().splitlines()) < 1000
     tried.editor.fill("print('a' in globals())")
     tried.button("Run").click()
     tried.ends()

@@ -37,6 +37,24 @@ const boot = async () => {
   return python;
 };
 
+// What is printed goes to the page at once; after a hundred messages it goes in portions, and after
+// some hundred lines no further: a page that is flooded would not hear its reader press Stop.
+const printer = (post) => {
+  let [waiting, posts, last, lines] = ["", 0, 0, 0];
+  const flush = () => {
+    if (waiting) post(waiting);
+    [waiting, posts, last] = ["", posts + 1, performance.now()];
+  };
+  const print = (text) => {
+    if (lines > LINES) return;
+    lines += text.split("\n").length - 1 + Math.floor(text.length / 1000);
+    waiting += lines > LINES ? `${text.slice(0, 1000)}\n… More than ${LINES} lines are not shown.\n` : text;
+    if (posts < 100 || performance.now() - last > 100 || lines > LINES) flush();
+  };
+  return { print, flush };
+};
+const LINES = 400;
+
 const run = async ({ id, code, check, strict = false, fresh = false, dump = false }) => {
   const say = (kind, more) => postMessage({ id, kind, ...more });
   let python;
@@ -51,7 +69,8 @@ const run = async ({ id, code, check, strict = false, fresh = false, dump = fals
   say("says", { text: "Running …" });
   const start = performance.now();
   python.globals.set("asked", python.toPy({ code, check, strict, fresh, dump }));
-  python.globals.set("hand_on", (text) => say("prints", { text }));
+  const { print, flush } = printer((text) => say("prints", { text }));
+  python.globals.set("hand_on", print);
   const found = python.runPython(`
 import json
 if asked["fresh"]:
@@ -63,6 +82,7 @@ if asked["check"] and not found["error"]:
     found["error"] = kernel.check(asked["check"], variables)
 json.dumps(found)
 `);
+  flush();
   say("ends", { seconds: (performance.now() - start) / 1000, ...JSON.parse(found) });
 };
 
