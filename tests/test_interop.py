@@ -862,6 +862,12 @@ def test_the_layout_of_cudnn(cell):
     assert_trees_equal(from_keras(cell, [kernel, recurrent, bias]), from_keras(cell, plain))
 
 
+def test_two_layers_in_the_layout_of_cudnn():
+    kernel, recurrent, bias = keras_weights("lstm").values()
+    told = refusal(ValueError, from_keras, "lstm", [kernel, recurrent, np.tile(bias, 2)] * 2)
+    assert told.endswith("pass weights[0:3] or weights[3:6], one layer or direction each")
+
+
 def test_a_whole_network_in_one_row_of_cudnn():
     for given in ([np.ones(60)], {"lstm/opaque_kernel": np.ones(60)}):
         told = refusal(ValueError, from_keras, "lstm", given)

@@ -45,6 +45,14 @@ def test_every_kind_of_fault_is_seen():
     }
 
 
+def test_what_changes_nothing_is_not_planted():
+    source = "def f(a, b):\n    return abs(a - b) < 1e-6 and abs(a / b) < 2\n"
+    found = {(f.kind, f.before, f.after) for f in faults("m.py", source)}
+    assert ("comparison", "abs(a - b) < 1e-6", "(abs(a - b) > 1e-06)") in found
+    assert ("comparison", "abs(a / b) < 2", "(abs(a / b) <= 2)") in found
+    assert [f for f in found if f[0] == "order"] == [("order", "a / b", "(b / a)")]
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "rnn_src").rglob("*.py")), ids=lambda p: p.name)
 def test_every_fault_is_one_change_that_python_reads(path):
     source = path.read_text(encoding="utf-8")
