@@ -6,8 +6,8 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import archive
 import exam
 import grade
 import nbformat
@@ -119,16 +119,10 @@ def main(out, wheel):
         shutil.copy(path, out / "students/sets")
     (out / "mistakes.md").write_text("\n".join(table()) + "\n", encoding="utf-8")
     exam.write(out / "exam", exam.SAMPLE)
-    pack(out / "students", out / "students.zip")
-
-
-def pack(folder, target):
-    """All files of a folder in one, without their dates, so that two builds are equal."""
-    with ZipFile(target, "w", ZIP_DEFLATED) as file:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            entry = ZipInfo(path.relative_to(folder).as_posix())
-            entry.external_attr = 0o644 << 16
-            file.writestr(entry, path.read_bytes())
+    folder = out / "students"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    names = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    archive.write(out / "students.zip", names)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ import shutil
 import subprocess
 import sys
 from multiprocessing.pool import ThreadPool
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
+import archive
 import yaml
 from pages import ROOT, Book
 
@@ -92,9 +92,7 @@ def build(built, folder):
         width = int.from_bytes(png[16:20], "big") // 2
         page += ENTRY.format(**words, title=html.escape(book.title(figure.page)), width=width)
     files["index.html"] = page.encode()
-    with ZipFile(folder / "figures.zip", "w", ZIP_DEFLATED) as archive:
-        for name, content in sorted(files.items()):
-            archive.writestr(ZipInfo(name), content, ZIP_DEFLATED)  # without the clock
+    archive.write(folder / "figures.zip", files)
     return figures
 
 

@@ -255,6 +255,7 @@ def test_the_zip_holds_each_figure_twice_with_its_words(site, tmp_path, monkeypa
     assert [f.name for f in found] == ["fig-line", "fig-jacobians-explore"]
     assert zips[0].read_bytes() == zips[1].read_bytes()
     with ZipFile(zips[0]) as archive:
+        assert {entry.external_attr >> 16 for entry in archive.infolist()} == {0o644}
         files = {name: archive.read(name) for name in archive.namelist()}
     pairs = {f"{kind}/{f.name}.{kind}" for f in found for kind in ("svg", "png")}
     assert set(files) == {*pairs, "index.html"}
