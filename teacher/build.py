@@ -15,7 +15,9 @@ from mistakes import MISTAKES
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 HERE = Path(__file__).resolve().parent
-CELL = re.compile(r"^```\{code-cell\}\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+sys.path.append(str(HERE.parent / "book" / "_ext"))
+from layout import CELL  # noqa: E402 (of the book's pages, whose form these sources have)
+
 SOLUTION = re.compile(r"^( *)# BEGIN SOLUTION\n.*?# END SOLUTION$", re.MULTILINE | re.DOTALL)
 FIRST = """\
 # The package of the book, if it is missing. {wheel} has to lie in the folder
@@ -29,8 +31,12 @@ if not find_spec("rnn_src"):
 def source(name):
     """The cells of a problem set: (is code, text), in their order, solutions included."""
     text = (HERE / f"sets/{name}.md").read_text(encoding="utf-8")
-    pieces = CELL.split(text)  # text and code in turn
-    return [(k % 2 == 1, piece.strip()) for k, piece in enumerate(pieces) if piece.strip()]
+    found, place = [], 0
+    for cell in CELL.finditer(text):
+        found += [(False, text[place : cell.start()].strip()), (True, cell["code"].strip())]
+        place = cell.end()
+    found.append((False, text[place:].strip()))
+    return [(code, piece) for code, piece in found if piece]
 
 
 def codes(name, left_out=False):

@@ -6,13 +6,10 @@ a clock are marked `alone` and run after the others, which share the cores.
 """
 
 import base64
-import functools
 import gzip
-import http.server
 import json
 import os
 import re
-import threading
 import time
 import tomllib
 from pathlib import Path
@@ -25,7 +22,8 @@ import pytest
 import yaml
 from axe_playwright_python.sync_playwright import Axe
 from boxes import BOXES, kernel
-from playwright.sync_api import expect, sync_playwright
+from chrome import WCAG, formulas_drawn, launched, served, watched
+from playwright.sync_api import expect
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "_build" / "strict"  # what `make strict` built, as it would be published
@@ -37,7 +35,6 @@ CHAPTERS = [f"book/{name}.html" for name in ("memory", "bptt", "jacobians", "lst
 NOTEBOOKS = [name for name in TEXT if (HTML / "_sources" / name).with_suffix(".ipynb").exists()]
 FOLDED = [name for name in TEXT if '<details class="solution' in (HTML / name).read_text("utf-8")]
 
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 # Rules of axe that a page may break, each with the upstream reason.
 WAIVED = {}
 
@@ -45,33 +42,14 @@ WAIVED = {}
 @pytest.fixture(scope="session")
 def site():
     """The address at which the built book is served, on this machine only, and what was asked."""
-
-    class Address(str):
-        asked = []
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            Address.asked.append(self.path)
-
-        def end_headers(self):
-            self.send_header("Cache-Control", "max-age=600")  # as hosts of such pages do
-            super().end_headers()
-
-    handler = functools.partial(Quiet, directory=str(HTML))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield Address(f"http://127.0.0.1:{server.server_port}/")
-        server.shutdown()
+    with served(HTML) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def chromium():
-    offline = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    options = ["--no-sandbox", "--no-first-run", "--disable-quic", *offline]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=options)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -86,24 +64,13 @@ def visits(chromium, site):
     def visit(name, slow=1, watch="", formulas=True, **options):
         context = chromium.new_context(**options)
         contexts.append(context)
-        page, page.faults = context.new_page(), []
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site)
-        note = page.faults.append
 
         def expected(url):
             """Whether it should come: without formulas, their script is kept away."""
             return formulas or "tex-svg-full.js" not in url
 
-        def hear(message):
-            if message.type in ("error", "warning") and expected(message.location["url"]):
-                note(f"{message.type}: {message.text}")
-
-        page.on("console", hear)
-        page.on("pageerror", lambda error: note(f"script: {error}"))
-        page.on("requestfailed", lambda r: expected(r.url) and note(f"failed: {r.url}"))
-        page.on("response", lambda r: r.status >= 400 and note(f"{r.status}: {r.url}"))
-        ours = (site, "data:", "blob:")
-        page.on("request", lambda r: r.url.startswith(ours) or note(f"other host: {r.url}"))
+        page = watched(context.new_page(), site, expected)
         if not formulas:
             page.route("**/tex-svg-full.js*", lambda route: route.abort())
         page.add_init_script(watch)
@@ -116,7 +83,7 @@ def visits(chromium, site):
             page.wait_for_load_state()
         else:
             page.goto(site + name, wait_until="load")
-        page.evaluate("async () => await window.MathJax?.startup?.promise")
+        formulas_drawn(page)
         return page
 
     visit.close = close

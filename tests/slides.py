@@ -5,19 +5,16 @@
 The name of this file keeps it out of `make pytest`, which needs neither a browser nor a built book.
 """
 
-import functools
 import html
-import http.server
 import os
 import re
 import sys
-import threading
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import sync_playwright
+from chrome import WCAG, formulas_drawn, launched, served, watched
 
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "teacher"))
@@ -26,44 +23,27 @@ from pages import Book, text_of  # noqa: E402 (of teacher/)
 SLIDES, ZIP = (ROOT / "_build/teacher" / name for name in ("slides", "figures.zip"))
 BUILT = Path(os.environ.get("BOOK", ROOT / "_build/html"))
 DECKS = sorted(path.name for path in SLIDES.glob("*.html") if "search" not in path.name)
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
 
 @pytest.fixture(scope="module")
 def site():
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=str(SLIDES))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with served(SLIDES) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def chromium():
-    with sync_playwright() as playwright:
-        path = os.environ["CHROMIUM"]
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=DECKS)
 def deck(request, chromium, site):
     """A deck, opened once, with what went wrong."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 720})
-    page.faults, page.name = [], request.param
-    note = page.faults.append
-    page.on("console", lambda m: m.type in ("error", "warning") and note(f"{m.type}: {m.text}"))
-    page.on("pageerror", lambda error: note(f"script: {error}"))
-    page.on("requestfailed", lambda request: note(f"failed: {request.url}"))
-    page.on("response", lambda r: r.status >= 400 and note(f"{r.status}: {r.url}"))
-    page.on("request", lambda r: r.url.startswith((site, "data:")) or note(f"other host: {r.url}"))
+    page = watched(chromium.new_page(viewport={"width": 1280, "height": 720}), site)
+    page.name = request.param
     page.goto(site + page.name, wait_until="load")
-    page.evaluate("async () => await window.MathJax?.startup?.promise")
+    formulas_drawn(page)
     page.wait_for_function("Reveal.isReady()")
     yield page
     page.close()

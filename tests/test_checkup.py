@@ -120,6 +120,15 @@ def test_a_gradient_that_comes_from_near_is_called_near_sighted():
     assert "near-sighted" not in said("rnn_linear", (params, x))
 
 
+def test_a_gradient_that_reaches_a_carried_state_is_not_called_near_sighted():
+    params, x = drawn("rnn_linear")
+    dstates, carried_in = np.zeros((T, B, H)), np.ones((B, H))
+    dstates[-1] = 1.0
+    found = checkup("rnn_linear", params, 0.001 * x, dstates, s0=carried_in)
+    assert found.shares.min() > 0.01 > found.noise > 0.001  # from 0, the last share would be 0
+    assert not {"near-sighted", "drowned"} & {finding.name for finding in found.findings}
+
+
 def test_a_far_part_drowns_in_the_noise_of_a_batch_and_not_where_all_sequences_agree():
     params, x = drawn("rnn", scale=0.7)
     assert "drowned" in said("rnn", (params, x), on_the_last(x))
