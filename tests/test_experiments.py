@@ -360,7 +360,8 @@ STARTS = {
     "race": 20,
     "race_lower": 20,
     "race_rates": 20,
-    "reach_tied": 20,
+    "reach_longer": 20,
+    "reach_other_rates": 20,
     "reversal": 60,
 }  # updates
 

@@ -1,8 +1,18 @@
-"""How the learning rates of the comparison are chosen, on made-up outcomes."""
+"""How the learning rates of the comparison are chosen, and what is tried with others."""
+
+from collections import Counter
 
 import pytest
 
-from experiments import reach, reach_further, reach_more_rates
+from experiments import (
+    load,
+    reach,
+    reach_further,
+    reach_longer,
+    reach_more_rates,
+    reach_other_rates,
+    reach_rates,
+)
 from experiments.reach_rates import FIRST, MIDDLE, RATES, UPDATES, attempt, best_of, climb, summary
 
 
@@ -94,3 +104,28 @@ def test_longer_lengths_are_run_if_any_seed_solves_the_shortest(solved, monkeypa
     monkeypatch.setattr(reach, "measure", lambda *_: "run")
     found = reach_further.measure("copying", "gru 0", 5, 0)
     assert found == ("run" if solved else reach_further.NOT_RUN)
+
+
+def test_the_other_rates_are_all_that_solved_half_of_the_longest_length():
+    solved = Counter()
+    for line in load("reach") + load("reach_further"):
+        point = line["point"]
+        solved[point["task"], point["model"], point["length"]] += line["result"]["solved"]
+    wanted = {}
+    for line in load("reach_more_rates"):
+        (task, model, _), result = line["point"].values(), line["result"]
+        if task == "copying" or solved[task, model, reach_rates.LENGTHS[task][-1]] >= 9:
+            continue
+        alike = Counter(t["learning_rate"] for t in result["trials"] if t["solved"])
+        rates = [r for r, n in alike.items() if n == len(reach_rates.SEEDS) and r != result["best"]]
+        if rates:
+            wanted[task, model] = tuple(sorted(rates))
+    assert reach_other_rates.RATES == wanted
+
+
+def test_longer_are_trained_all_that_copy_with_no_seed():
+    shortest = reach_rates.LENGTHS["copying"][0]
+    lines = [line for line in load("reach") if line["point"]["task"] == "copying"]
+    assert {line["point"]["length"] for line in lines} == {shortest}
+    able = {line["point"]["model"] for line in lines if line["result"]["solved"]}
+    assert set(reach_longer.MODELS) == set(reach_rates.MODELS) - able
