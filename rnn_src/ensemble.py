@@ -1,7 +1,7 @@
 """Vanilla networks of one shape, trained side by side: every array has one axis more, N, in front.
 
 N small networks take N small matrix products a step; side by side it is one call for all of them.
-Introduced in :ref:`ch-impacts`.
+Introduced in :ref:`ch-signal-propagation`.
 """
 
 import time
@@ -17,7 +17,7 @@ from rnn_src.tasks import TASKS
 from rnn_src.training import LOSSES, Experiment, History, Model, new_model
 from rnn_src.trees import tree_map, tree_norm
 
-__all__ = ["evaluate", "loss_and_gradients", "members", "run_all", "stacked"]
+__all__ = ["evaluate", "loss_and_gradients", "run_all", "stacked"]
 
 VANILLA = {name: CELLS[name] for name in ("rnn", "rnn_relu", "rnn_linear")}
 
@@ -42,7 +42,7 @@ def stacked(models):
 
     Notes
     -----
-    See :ref:`ch-impacts`.
+    See :ref:`ch-signal-propagation`.
 
     Examples
     --------
@@ -54,34 +54,6 @@ def stacked(models):
     if not models:
         raise ValueError("models must hold at least one model, got none")
     return tree_map(lambda *leaves: np.stack(leaves), *models)
-
-
-def members(model):
-    """The models that were stacked.
-
-    Parameters
-    ----------
-    model : Model
-        With an axis of N in front of every leaf.
-
-    Returns
-    -------
-    list of Model
-        N of them; their leaves are views.
-
-    Notes
-    -----
-    See :ref:`ch-impacts`.
-
-    Examples
-    --------
-    >>> models = [new_model(Experiment(hidden_size=4, seed=seed)) for seed in range(3)]
-    >>> second = members(stacked(models))[1]
-    >>> bool((second.cell.W == models[1].cell.W).all())
-    True
-    """
-    N = len(model.readout.V)
-    return [tree_map(lambda leaf, n=n: leaf[n], model) for n in range(N)]
 
 
 def loss_and_gradients(cell, model, x, targets, loss="cross_entropy"):
@@ -114,8 +86,8 @@ def loss_and_gradients(cell, model, x, targets, loss="cross_entropy"):
 
     Notes
     -----
-    :eq:`eq-bptt-gradients` for each network. Equal to `rnn_src.training.loss_and_gradients` of each
-    to rounding.
+    :eq:`eq-bptt-gradients` of :ref:`ch-bptt` for each network, equal to
+    `rnn_src.training.loss_and_gradients` to rounding. See :ref:`ch-signal-propagation`.
 
     Examples
     --------
@@ -173,7 +145,7 @@ def evaluate(cell, model, x, targets, loss="cross_entropy"):
 
     Notes
     -----
-    See :ref:`ch-impacts`.
+    See :ref:`ch-signal-propagation`.
 
     Examples
     --------
@@ -263,7 +235,7 @@ def run_all(experiments):
             None,
             seconds,
         )
-        for n, (one, member) in enumerate(zip(experiments, members(model)))
+        for n, (one, member) in enumerate(zip(experiments, _members(model)))
     ]
 
 
@@ -294,9 +266,14 @@ def _scores(loss, o, targets):
     return np.array(values), np.stack(do)
 
 
+def _members(model):
+    """The models that were stacked, as views."""
+    return [tree_map(lambda leaf, n=n: leaf[n], model) for n in range(len(model.readout.V))]
+
+
 def _clipped(grads, limit):
     """The gradients of each network clipped by its own norm, if at all; and the norms."""
-    each = members(grads)
+    each = _members(grads)
     norms = np.array([tree_norm(one) for one in each])
     if not np.isfinite(norms).all():
         which = np.flatnonzero(~np.isfinite(norms))[0]

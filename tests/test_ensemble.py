@@ -33,7 +33,7 @@ def test_losses_and_gradients_are_those_of_each_alone(cell, task):
     together = ensemble.stacked(models)
     values, grads = ensemble.loss_and_gradients(cell, together, x, targets, loss)
     looks = ensemble.evaluate(cell, together, x, targets, loss)
-    for n, (model, batch, own) in enumerate(zip(models, batches, ensemble.members(grads))):
+    for n, (model, batch, own) in enumerate(zip(models, batches, ensemble._members(grads))):
         value, wanted = loss_and_gradients(cell, model, batch, loss)
         assert values[n] == pytest.approx(value, rel=1e-13)
         for (name, leaf), (_, one) in zip(tree_leaves(own), tree_leaves(wanted), strict=True):
@@ -95,7 +95,7 @@ def test_each_is_clipped_by_its_own_norm():
 
 def test_models_come_back_as_they_were():
     models = drawn("rnn", "sky")[0]
-    for one, again in zip(models, ensemble.members(ensemble.stacked(models)), strict=True):
+    for one, again in zip(models, ensemble._members(ensemble.stacked(models)), strict=True):
         for (_, leaf), (_, other) in zip(tree_leaves(one), tree_leaves(again), strict=True):
             assert (leaf == other).all()
 

@@ -76,7 +76,9 @@ def test_a_build_makes_damaged_results_again(damage, copied):
     DAMAGE[damage](results(copied))
     code, log = build(copied)
     assert code == 0, log
-    assert log.count("damaged; the cells run again") == 1 and "Traceback" not in log
+    # On a busy machine a kernel that ends may complain of its socket, which is no matter of ours.
+    ours = re.sub(r"Traceback.*\n(?:  .*\n)+zmq\.error\.ZMQError: Socket operation.*", "", log)
+    assert log.count("damaged; the cells run again") == 1 and "Traceback" not in ours
     assert "Executed notebook" in log
     code, log = build(copied)
     assert code == 0 and "damaged;" not in log and "Executing notebook" not in log
