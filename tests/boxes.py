@@ -1,6 +1,8 @@
 """The boxes to try, as they stand in the sources of the pages."""
 
+import ast
 import re
+import symtable
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -42,3 +44,44 @@ def boxes_of(text, page="page"):
 
 PAGES = sorted((ROOT / "book").glob("*.md"))
 BOXES = [box for page in PAGES for box in boxes_of(page.read_text("utf-8"), page.stem)]
+
+
+def bound(tree):
+    """What the names of a module are bound to at its top: an import, or just something."""
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            origin = getattr(node, "module", "")
+            for alias in node.names:
+                found[alias.asname or alias.name.partition(".")[0]] = f"{origin} {alias.name}"
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found[node.name] = None
+        else:
+            stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
+            found |= {n.id: None for n in stores if isinstance(n.ctx, ast.Store)}
+    return found
+
+
+def reads(table):
+    """The names that a piece of code takes from outside, in whatever scope."""
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and symbol.is_global():
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from reads(inner)
+
+
+def leaks(text):
+    """Names that a box of a page binds and that a later cell reads from it: (box, name)."""
+    cells, before, taken, number = [*CELL.finditer(text)], {}, {}, 0
+    for place, cell in enumerate(cells):
+        now = bound(ast.parse(cell["code"]))
+        if tagged(cell, "try-it"):
+            number += 1
+            taken |= {n: number for n, what in now.items() if not what or before.get(n) != what}
+            continue
+        if not (place and tagged(cells[place - 1], "try-it")):  # the check of a box may read it
+            asked = {*reads(symtable.symtable(cell["code"], "cell", "exec"))} - {*now}
+            yield from ((taken[n], n) for n in sorted(asked & {*taken}))
+        before |= now
+        taken = {n: box for n, box in taken.items() if n not in now}

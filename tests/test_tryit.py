@@ -15,7 +15,7 @@ import zipfile
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from boxes import BOXES, ROOT, boxes_of, kernel, live_runtime
+from boxes import BOXES, PAGES, ROOT, boxes_of, kernel, leaks, live_runtime
 from test_book import FIGURE, TEXTS, build, cell, tiny_book
 
 ALLOWED = {*sys.stdlib_module_names, "numpy", "matplotlib", "rnn_src"}
@@ -48,6 +48,20 @@ def test_box_runs_alone(box, tmp_path, monkeypatch):
         error = kernel.check(box.check, variables)
     assert error is None, error["text"]
     assert spent <= CPU
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_no_later_cell_of_a_page_reads_what_a_box_left(page):
+    assert [*leaks(page.read_text("utf-8"))] == []
+
+
+def test_what_a_later_cell_reads_from_a_box_is_found():
+    page = cell("import numpy as np\nT = 3\nk = 0")
+    page += "```{code-cell}\n:tags: [try-it]\nimport numpy as np\nT = k = n = 5\n```\n"
+    page += cell("assert T == 5")  # directly behind it: its check
+    page += cell("k = 2\n\n\ndef f(n):\n    return np.zeros(T), k, n")
+    page += cell("T, total = 4, n + 1") + cell("print(T)")
+    assert [*leaks(page)] == [(1, "T"), (1, "n")]
 
 
 def test_a_page_has_one_to_four_boxes():
