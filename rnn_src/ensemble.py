@@ -157,7 +157,8 @@ def evaluate(cell, model, x, targets, loss="cross_entropy"):
     True
     """
     o = _read(checks.choice("cell", cell, VANILLA), model, x)[2]
-    targets = np.broadcast_to(targets, (len(o), *np.shape(targets)[1:]))
+    if len(targets) == 1:
+        targets = np.broadcast_to(targets, (len(o), *np.shape(targets)[1:]))
     values, _ = _scores(loss, o, targets)
     if loss == "squared_error":
         return values, np.full(len(o), np.nan)

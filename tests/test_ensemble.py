@@ -134,6 +134,8 @@ def test_more_at_the_border():
         ensemble.evaluate("rnn", together, x[:2], targets)
     with pytest.raises(ValueError, match=r"^x must be \(N, T, B, "):
         ensemble.loss_and_gradients("rnn", together, x[0], targets)
+    with pytest.raises(ValueError, match="^targets must be those of 3 networks, got 2$"):
+        ensemble.evaluate("rnn", together, x, targets[:2])
     with pytest.raises(ValueError, match="^targets must be those of 3 networks, got 1$"):
         ensemble.loss_and_gradients("rnn", together, x, targets[:1])
 
