@@ -13,8 +13,7 @@ from rnn_src import checks
 from rnn_src.cells import CELLS
 from rnn_src.optimizers import OPTIMIZERS, clip_by_norm
 from rnn_src.readout import Readout
-from rnn_src.tasks import TASKS
-from rnn_src.training import LOSSES, Experiment, History, Model, new_model
+from rnn_src.training import LOSSES, Experiment, History, Model, new_model, task_of
 from rnn_src.trees import tree_map, tree_norm
 
 __all__ = ["evaluate", "loss_and_gradients", "run_all", "stacked"]
@@ -149,6 +148,7 @@ def evaluate(cell, model, x, targets, loss="cross_entropy"):
 
     Examples
     --------
+    >>> from rnn_src.tasks import TASKS
     >>> e = Experiment(task="sky", length=7, hidden_size=4)
     >>> test = TASKS["sky"](7).test
     >>> of_all = test.x[None], test.targets[-1][None]
@@ -299,7 +299,7 @@ def _common(experiments):
             f"side by side are trained {', '.join(VANILLA)} without window, omega, clip_value, "
             f"until and until_loss, got {first}"
         )
-    task = TASKS[first.task](*(() if first.length is None else (first.length,)))
+    task = task_of(first.task, first.length)
     if task.test.mask[:-1].any():
         raise ValueError(f"the task must ask at its last step alone, got {first.task!r}")
     return first, task

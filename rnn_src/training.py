@@ -225,7 +225,8 @@ class History(NamedTuple):
 
 
 @functools.lru_cache(maxsize=8)
-def _task(name, length):
+def task_of(name, length):
+    """The task of an experiment; its test set is drawn once."""
     make = TASKS[name]
     default = inspect.signature(make).parameters["length"].default
     return make(length=default if length is None else length)
@@ -261,7 +262,7 @@ def new_model(experiment):
     (4, 4)
     """
     checks.instance("experiment", experiment, Experiment)
-    e, task = experiment, _task(experiment.task, experiment.length)
+    e, task = experiment, task_of(experiment.task, experiment.length)
     rng = np.random.default_rng([e.seed, 0])
 
     def recurrent(rng, rows, columns):
@@ -457,7 +458,7 @@ def run(experiment, progress=False, start=None):
     model = new_model(experiment)
     if start is not None:
         model = _start(start, model)
-    e, task = experiment, _task(experiment.task, experiment.length)
+    e, task = experiment, task_of(experiment.task, experiment.length)
     rng = np.random.default_rng([e.seed, 1])
     optimizer = OPTIMIZERS[e.optimizer](e.learning_rate)
     state = optimizer.init(model)
