@@ -4,6 +4,6 @@ Every other module of this folder holds one grid, but for `grid` and those whose
 underscore, which help; `experiments.grid` says what a grid is, runs it and loads its results.
 """
 
-from experiments.grid import load, lookup, stored
+from experiments.grid import load, lookup
 
-__all__ = ["load", "lookup", "stored"]
+__all__ = ["load", "lookup"]

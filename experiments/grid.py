@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["load", "lookup", "measure", "names", "rounded", "run", "stored"]
+__all__ = ["load", "lookup", "measure", "names", "rounded", "run"]
 
 HERE = Path(__file__).parent
 PATIENCE = 10  # seconds for a cluster to answer, and again for its first worker
@@ -87,35 +87,13 @@ def load(name):
     ValueError
         If there is no such grid, or if a point has not been measured.
     """
-    found, count = stored(name), len(_module(name).POINTS)
-    if missing := count - len(found):
+    keys, found = [_key(point) for point in _module(name).POINTS], _read(name)
+    if missing := sum(key not in found for key in keys):
         raise ValueError(
-            f"{missing} of the {count} points of {name} are not measured yet: "
+            f"{missing} of the {len(keys)} points of {name} are not measured yet: "
             f"run `make experiments GRIDS={name}`"
         )
-    return found
-
-
-def stored(name):
-    """Load what has been measured of a grid so far, for a page that says what is missing.
-
-    Parameters
-    ----------
-    name : str
-        One of `names`.
-
-    Returns
-    -------
-    list of dict
-        As `load` returns them, without the points that have not been measured.
-
-    Raises
-    ------
-    ValueError
-        If there is no such grid.
-    """
-    keys, found = [_key(point) for point in _module(name).POINTS], _read(name)
-    return [found[key] for key in keys if key in found]
+    return [found[key] for key in keys]
 
 
 def lookup(name, **settings):
