@@ -43,7 +43,7 @@ def gated_delta_step(S, k, v, alpha=1.0, beta=1.0):
     -----
     Yang et al. (2025), with beta up to 2 as Grazzi et al. (2025) allow it. With alpha = 1 it is a
     step of gradient descent on half the squared norm of S k - v, of size beta. See
-    :ref:`ch-linear` and :ref:`ch-families`.
+    :ref:`ch-counting` and :ref:`ch-families`.
 
     Examples
     --------
