@@ -175,7 +175,7 @@ def checkup(cell, params, x, dstates=None, s0=None, lengths=None):
 
     Notes
     -----
-    Norms: :eq:`eq-jacobians-product`; exponents: :eq:`eq-exploding-exponents`; shares:
+    Norms: :eq:`eq-jacobians-product`; exponents: :eq:`eq-chaos-exponents`; shares:
     :ref:`ch-truncation`. It costs O(T S^3) a sequence.
 
     Examples
@@ -371,7 +371,7 @@ def _read(found):
             f"The largest exponent is {rate:+.3f} a step {on}: a difference of states grows "
             f"tenfold in {np.log(10) / rate:.0f} steps. Clipping bounds the step of the "
             f"optimizer; it does not make a gradient over {T} steps tell how the loss changes.",
-            "ch-exploding",
+            "ch-chaos",
         )
     elif median[peak] > 10:
         yield Finding(

@@ -201,7 +201,7 @@ def lyapunov_exponents(J, count=None):
 
     Notes
     -----
-    :eq:`eq-exploding-exponents` in :ref:`ch-exploding` (Benettin, Galgani, Giorgilli and Strelcyn
+    :eq:`eq-chaos-exponents` in :ref:`ch-chaos` (Benettin, Galgani, Giorgilli and Strelcyn
     1980). A frame of vectors, drawn once from a fixed seed, is multiplied by each Jacobian and made
     orthonormal again, so nothing overflows however long the run is. The error falls as 1/sqrt(T)
     for random inputs, and exponents that lie close together want long runs.

@@ -104,7 +104,7 @@ def tanh_lyapunov(g):
 
     Notes
     -----
-    :eq:`eq-exploding-lyapunov` in :ref:`ch-exploding` (after Sompolinsky, Crisanti and Sommers
+    :eq:`eq-chaos-lyapunov` in :ref:`ch-chaos` (after Sompolinsky, Crisanti and Sommers
     1988; Engelken, Wolf and Abbott 2023): half the logarithm of `mean_field(g, 0).chi`.
 
     Examples

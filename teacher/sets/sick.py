@@ -14,7 +14,7 @@ from rnn_src.scan import jacobians
 
 PAGES = {
     "forgets": ("vanishing", "How fast"),
-    "explodes": ("exploding", "Chaos"),
+    "explodes": ("chaos", "The exponent, measured"),
     "closed gates": ("vanishing", "Half-lives"),
     "transposed": ("bring", "Load it"),
     "padding": ("sequences", "Padding and masks done right"),
