@@ -2,7 +2,7 @@
 
 A held gate is 1 (the update gate 0) by a bias so large that training does not move it. That takes
 weights away, so these networks have as many units more as give gates and candidate as many weights
-again, within 2%. Text, training and test are those of the chapter on gated networks at large.
+again, within 2%. Text, training and test are those of the chapter on stories about gates.
 """
 
 import numpy as np
