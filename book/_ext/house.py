@@ -123,12 +123,14 @@ def skip_fields(app, what, name, obj, skip, options):
     return True if type(obj).__name__ == "_tuplegetter" else None
 
 
-def read_folders(app):
+def read_folders(app, env, docnames):
     """Tell autodoc what a folder's `__init__` hands on: the order, and what is said of constants.
 
     A function carries its docstring with it. The comment over a constant stays in its file, as the
-    order does, and autodoc reads only the file that it documents.
+    order does, and autodoc reads only the file that it documents. (If no page is read, neither is.)
     """
+    if not docnames:
+        return
     for number, path in enumerate(sorted((Path(app.srcdir) / "rnn_src").glob("*/[!_]*.py")), 1):
         module = f"rnn_src.{path.parent.name}"
         folder, file = (ModuleAnalyzer.for_module(m) for m in (module, f"{module}.{path.stem}"))
@@ -162,7 +164,7 @@ def setup(app):
         app.add_js_file(script, loading_method="defer")
     app.add_transform(IndexTerms)
     app.connect("config-inited", create_cache)
-    app.connect("builder-inited", read_folders)
+    app.connect("env-before-read-docs", read_folders)
     app.connect("env-before-read-docs", deal_out)
     app.connect("doctree-read", require_texts)
     app.connect("autodoc-skip-member", skip_fields)

@@ -7,6 +7,7 @@ pages, and a script adds the buttons. Nothing of it is loaded before a reader pr
 """
 
 import base64
+import functools
 import gzip
 import hashlib
 import json
@@ -77,8 +78,12 @@ def depart_box(self, node):
     self.body.append("</section>\n")
 
 
+@functools.cache
 def weight(folder):
-    """What a reader loads, in megabytes, from a server that compresses what can be compressed."""
+    """What a reader loads, in megabytes, from a server that compresses what can be compressed.
+
+    To find out takes half a second, so it is asked only where a page with boxes is written.
+    """
     total = 0
     for path in folder.iterdir():
         data = path.read_bytes()
@@ -105,16 +110,16 @@ def plan(app):
     digest = hashlib.sha256(json.dumps(says).encode())
     for name, path in files.items():
         digest.update(name.encode() + path.read_bytes())
-    megabytes = weight(runtime) + wheel.stat().st_size / 1e6
     app.try_it = {"says": says, "files": files, "folder": digest.hexdigest()[:12]}
-    app.try_it["megabytes"] = f"{megabytes:.0f}"
+    app.try_it["runtime"] = runtime
 
 
 def add_script(app, pagename, templatename, context, doctree):
     """Bring the script that makes the buttons to a page with boxes."""
     if app.try_it and doctree is not None and next(doctree.findall(box), None) is not None:
         data = {"data-live": context["pathto"](f"{PLACE}/", 1)}
-        data["data-megabytes"] = app.try_it["megabytes"]
+        megabytes = weight(app.try_it["runtime"]) + app.builder.wheel.stat().st_size / 1e6
+        data["data-megabytes"] = f"{megabytes:.0f}"
         app.add_js_file("tryit.js", loading_method="defer", **data)
 
 
