@@ -9,6 +9,7 @@ import filecmp
 import importlib
 import json
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -81,6 +82,7 @@ GOOD = (
     cell("import rnn_src\nprint('answer', rnn_src.ANSWER)"),
     cell(FIGURE, **TEXTS),
     cell(SLOW),
+    "```{eval-rst}\n* A *word*.\n```\n",
 )
 
 
@@ -99,6 +101,13 @@ def test_second_build_executes_nothing(built):
     assert code == 0, log
     assert "Executing notebook" not in log
     assert "0 added, 0 changed, 0 removed" in log
+
+
+def test_a_page_keeps_no_other_document(built):
+    kept = (built / "_build/html/.doctrees/book/chapter.doctree").read_bytes()
+    page = pickle.loads(kept)
+    word = next(page.findall(lambda node: node.astext() == "word"))
+    assert word.document is page and all(node.document is page for node in page.findall())
 
 
 def test_a_cell_prints_in_one_piece(built):

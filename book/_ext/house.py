@@ -77,6 +77,16 @@ def require_texts(app, doctree):
             raise ExtensionError(f"{app.env.docname}: the figure {name} has no {texts}")
 
 
+def let_go(app, doctree):
+    """Free the nodes of a page from a document that is not theirs.
+
+    MyST reads reStructuredText into a second document. Its nodes would keep that one, with its
+    settings and so with all that Sphinx knows: megabytes a page, read again by every build.
+    """
+    for node in doctree.findall():
+        node.document = doctree
+
+
 def cite(app, pagename, templatename, context, doctree):
     """Tell the template what to cite on a page that stands on its own: one that runs code.
 
@@ -167,6 +177,7 @@ def setup(app):
     app.connect("env-before-read-docs", read_folders)
     app.connect("env-before-read-docs", deal_out)
     app.connect("doctree-read", require_texts)
+    app.connect("doctree-read", let_go)
     app.connect("autodoc-skip-member", skip_fields)
     app.connect("html-page-context", cite)
     app.connect("html-page-context", replace_withdrawn_role)
