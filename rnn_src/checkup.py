@@ -473,7 +473,7 @@ def _read_gates(found, T):
             f"Start the {gate} gates with larger biases, or with biases drawn for the lag that you "
             f"need: they halve what they keep within {middle:.1f} steps (median unit; the longest "
             f"{longest:.1f}), and the sequences have {T}.",
-            "ch-lstm",
+            "ch-forget-bias",
         )
 
 

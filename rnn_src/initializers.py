@@ -227,7 +227,7 @@ def forget_bias(params, value):
     Notes
     -----
     Gers, Schmidhuber and Cummins (2000) and Jozefowicz, Zaremba and Sutskever (2015) for the LSTM.
-    Measured in :ref:`ch-lstm`.
+    Measured in :ref:`ch-forget-bias`.
 
     Examples
     --------
@@ -272,7 +272,7 @@ def chrono(params, rng, longest):
 
     Notes
     -----
-    Tallec and Ollivier (2018), section 3; predicted and measured in :ref:`ch-lstm`.
+    Tallec and Ollivier (2018), section 3; predicted and measured in :ref:`ch-forget-bias`.
 
     Examples
     --------
