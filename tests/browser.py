@@ -364,6 +364,9 @@ def test_a_table_that_a_phone_would_tear_is_seen():
     assert not torn(f"gain{'1.00':>20}{'2.00':>20}\n" * 2)
 
 
+BREADTHS = "figures => figures.map((figure) => figure.getBoundingClientRect().width)"
+
+
 def said_of(name):
     """Where the visit of a page notes its formulas, for the test of all pages together."""
     return ROOT / "_build/wide" / f"{Path(name).with_suffix('')}.json".replace("/", "-")
@@ -375,6 +378,8 @@ def test_page_fits_a_phone_and_a_desk(visit, name):
     page.evaluate(SCROLL)
     assert page.evaluate("window.seen.cls") <= BUDGET["cls"]
     phone = page.evaluate(WIDTHS)
+    figures = page.eval_on_selector_all(".bd-article figure:has(img)", BREADTHS)
+    assert all(breadth >= 380 for breadth in figures if breadth)  # that of a folded one is 0
     said_of(name).parent.mkdir(exist_ok=True)
     said_of(name).write_text(json.dumps({key: phone[key] for key in ("formulas", "scrolls")}))
     for width in (360, 768, 1400):
