@@ -266,7 +266,8 @@ def clip_by_norm(grads, max_norm):
 
     Notes
     -----
-    Pascanu, Mikolov and Bengio (2013), algorithm 1; used in :ref:`ch-sequences`.
+    Pascanu, Mikolov and Bengio (2013), algorithm 1; used in :ref:`ch-sequences`, and on trial in
+    :ref:`ch-clipping`.
 
     Examples
     --------
@@ -305,7 +306,7 @@ def clip_by_value(grads, limit):
 
     Notes
     -----
-    Used in :ref:`ch-sequences`.
+    Used in :ref:`ch-sequences`, and on trial in :ref:`ch-clipping`.
 
     Examples
     --------
