@@ -1,7 +1,7 @@
 """Vanilla networks of one shape, trained side by side: every array has one axis more, N, in front.
 
 N small networks take N small matrix products a step; side by side it is one call for all of them.
-Introduced in :ref:`ch-signal`.
+Introduced in :ref:`ch-agreement`.
 """
 
 import time
@@ -41,7 +41,7 @@ def stacked(models):
 
     Notes
     -----
-    See :ref:`ch-signal`.
+    See :ref:`ch-agreement`.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def loss_and_gradients(cell, model, x, targets, loss="cross_entropy"):
     Notes
     -----
     :eq:`eq-bptt-gradients` of :ref:`ch-bptt` for each network, equal to
-    `rnn_src.training.loss_and_gradients` to rounding. See :ref:`ch-signal`.
+    `rnn_src.training.loss_and_gradients` to rounding. See :ref:`ch-agreement`.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def evaluate(cell, model, x, targets, loss="cross_entropy"):
 
     Notes
     -----
-    See :ref:`ch-signal`.
+    See :ref:`ch-agreement`.
 
     Examples
     --------
