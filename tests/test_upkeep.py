@@ -2,9 +2,11 @@
 with the reason. The tiny book of test_book.py is built, and `make` is asked what it would do.
 """
 
+import multiprocessing
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -16,10 +18,12 @@ import pytest
 from jupyter_cache import get_cache
 from myst_nb.core.execute import cache as execution
 from nbclient import NotebookClient
+from sphinx.errors import SphinxError
 from test_book import FIGURE, ROOT, TEXTS, build, cell, tiny_book
 
 sys.path.append(str(ROOT / "book" / "_ext"))
 import kernels  # noqa: E402 (of the book: book/_ext/kernels.py)
+import upkeep  # noqa: E402 (of the book, too)
 
 # --- Kept results that are damaged -----------------------------------------------------------
 
@@ -194,6 +198,19 @@ def test_other_faults_of_a_page_are_the_last_line_too(tmp_path):
     code, log = build(tiny_book(tmp_path / "book", "![](_static/readme-figure.svg)"))
     assert code != 0
     assert log.rstrip().splitlines()[-1].startswith("book/chapter: the figure ")
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_build_that_failed_waits_for_no_worker(failed):
+    kept, answers = multiprocessing.Pipe(duplex=False)
+    start = multiprocessing.get_context("fork").Process  # as Sphinx does
+    worker = start(target=answers.send_bytes, args=(bytes(10**7),))  # more than a pipe holds
+    worker.start()
+    upkeep.stop_workers(None, SphinxError("a page is wrong") if failed else None)
+    if not failed:
+        assert len(kept.recv_bytes()) == 10**7
+    worker.join(60)
+    assert worker.exitcode == (-signal.SIGTERM if failed else 0)
 
 
 def test_what_no_page_can_cause_names_the_command_that_cures_it(copied):

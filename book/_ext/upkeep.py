@@ -7,6 +7,7 @@ statement and the reason.
 
 import ast
 import atexit
+import multiprocessing
 import re
 import sys
 import textwrap
@@ -104,6 +105,17 @@ def say_last(app, exception):
     atexit.register(print, f"\n{text}", file=sys.stderr)
 
 
+def stop_workers(app, exception):
+    """End the workers of a build that has failed.
+
+    Sphinx would wait for them at its end, and no longer reads what they have to say: a worker with
+    a long answer, and so the build, would wait for ever.
+    """
+    if exception is not None:
+        for worker in multiprocessing.active_children():
+            worker.terminate()
+
+
 def clear_away(app, exception):
     """Remove what was written for pages and figures that the book no longer has."""
     if exception is not None or app.builder.format != "html" or app.builder.name == "epub":
@@ -130,5 +142,6 @@ def clear_away(app, exception):
 def setup(app):
     report_failures(Path(app.srcdir))
     app.connect("build-finished", say_last)
+    app.connect("build-finished", stop_workers)
     app.connect("build-finished", clear_away)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
