@@ -29,8 +29,9 @@ SPHINX := $(BIN) -m sphinx -j auto -T $(SPHINXOPTS)
 STRICT := -E -n -W --keep-going
 CODE   := conf.py rnn_src experiments tests bench teacher book/_ext book/_kernel book/_live
 
-# The browser that Debian and others install; any Chromium or Chrome will do.
-CHROMIUM ?= $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
+# Any Chromium or Chrome will do. Debian's without a window comes first: pages open in half the time.
+BROWSERS := chromium-headless-shell chromium chromium-browser google-chrome
+CHROMIUM ?= $(firstword $(foreach name,$(BROWSERS),$(shell command -v $(name))))
 
 .DEFAULT_GOAL := help
 .PHONY: help html live live-runtime serve teacher pdf packages-of-pdf epub test lint pytest doctest format \
@@ -164,7 +165,7 @@ strict: .venv/ready  ## build the book with every warning an error
 	@$(SPHINX) -q $(STRICT) . _build/strict
 
 NO_BROWSER := The pages were not opened, for want of Chromium or Chrome: install one \
-  (on Debian the package chromium), or name it with CHROMIUM=.
+  (on Debian the package chromium-headless-shell), or name it with CHROMIUM=.
 OPEN_PAGES = export CHROMIUM='$(CHROMIUM)' && \
   $(BIN) -m pytest -q -n auto --dist loadgroup -m 'not alone' tests/browser.py && \
   $(BIN) -m pytest -q -s -m alone tests/browser.py
