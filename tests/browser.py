@@ -285,7 +285,8 @@ def test_a_faint_text_among_its_like_is_seen(visit):
     page.evaluate(ALIKE)
     hidden = "document.querySelectorAll('.bd-article [data-alike]').length"
     (rule,) = axe(page, {"type": "rule", "values": ["color-contrast"]})["violations"]
-    assert page.evaluate(hidden) > 500 and len(rule["nodes"]) == 1
+    colours = {check["data"]["fgColor"] for node in rule["nodes"] for check in node["any"]}
+    assert page.evaluate(hidden) > 500 and colours == {"#bbbbbb"}
 
 
 @schemes
@@ -295,11 +296,12 @@ def test_page_keeps_the_accessibility_guidelines(page, scheme):
     # What unfolds fades in; half seen, it has half its contrast.
     page.evaluate("document.getAnimations().forEach((fade) => fade.finish())")
     page.evaluate(TAKE_OUT)
-    page.evaluate(ALIKE)
-    results = [axe(page, {"type": "rule", "values": ["color-contrast"]})]
-    page.evaluate("document.getElementById('alike').remove()")
+    results = []
     if scheme == "light":  # what differs in the dark is contrast
         results.append(axe(page, WCAG, {"color-contrast": {"enabled": False}}))
+    page.evaluate(ALIKE)
+    results.append(axe(page, {"type": "rule", "values": ["color-contrast"]}))
+    page.evaluate("document.getElementById('alike').remove()")
     page.evaluate("window.formulas.reverse().forEach(([f, p, next]) => p.insertBefore(f, next))")
     found = {
         f"{rule['id']}: {node['target'][0]} {node['failureSummary']}"
@@ -309,9 +311,8 @@ def test_page_keeps_the_accessibility_guidelines(page, scheme):
         if rule["id"] not in WAIVED
     }
     assert not found
-    assert len(results[0]["passes"]) == 1 and len(results[-1]["passes"]) > (
-        10 if scheme == "light" else 0
-    )
+    assert len(results[-1]["passes"]) == 1  # contrast
+    assert scheme == "dark" or len(results[0]["passes"]) > 10
 
 
 def kilobytes(path):
@@ -471,9 +472,9 @@ def test_a_number_of_python_is_seen():
 
 
 def test_numbers_in_prose_look_as_they_do_on_paper(page):
-    prose = page.evaluate(PROSE)
+    prose = page.evaluate(PROSE) if page.name in TEXT else ""
     assert len(prose) > 200 or page.name not in TEXT
-    assert not PYTHONIC.findall(prose) or page.name not in TEXT
+    assert not PYTHONIC.findall(prose)
 
 
 # --- What a reader does ----------------------------------------------------------------------
@@ -544,7 +545,7 @@ def test_solutions_open_by_keyboard_and_by_searching_the_page(visit, site, name)
     # A browser goes to a text fragment as it goes to a hit of its own search: it unfolds.
     words = page.locator("details.solution p").last.evaluate(FIRST_WORDS)
     exercise = page.locator("details.solution section").first.get_attribute("id")
-    for fragment in [f":~:text={quote(words, safe='')}"] * bool(words) + [exercise]:
+    for fragment in ([f":~:text={quote(words, safe='')}"] if words else []) + [exercise]:
         page.goto("about:blank")
         page.goto(f"{site}{name}#{fragment}")
         page.wait_for_selector("details.solution[open]")
@@ -786,14 +787,14 @@ def test_a_box_fails_in_the_readers_line_and_can_be_stopped(tried):
     tried.editor.fill("print('for ever')\nwhile True:\n    pass")
     assert not tried.button("Stop").is_visible()
     tried.button("Run").click()
-    expect(tried.output).to_contain_text("for ever")
+    expect(tried.output).to_contain_text("for ever", timeout=30_000)
     tried.button("Stop").focus()
     tried.page.keyboard.press("Enter")
     assert "its variables are gone" in tried.status.inner_text()
     assert tried.button("Run").evaluate("e => e === document.activeElement")
     tried.editor.fill("n = 0\nwhile True:\n    n += 1\n    print(n)")
     tried.button("Run").click()
-    expect(tried.output).to_contain_text("lines are not shown")
+    expect(tried.output).to_contain_text("lines are not shown", timeout=30_000)
     tried.button("Stop").click()
     assert "Stopped" in tried.status.inner_text()
     assert 300 < len(tried.output.inner_text().splitlines()) < 1000

@@ -364,8 +364,8 @@ def too_early(order, texts):
     for page in order:
         so_far = {*order[: order.index(page) + 1]} | cited("\n".join(prose(texts[page])))
         for module, name in imported_names(texts[page]):
-            module = importlib.import_module(module)
-            thing = getattr(module, name)
+            package, module = module, importlib.import_module(module)
+            thing = getattr(module, name, None) or importlib.import_module(f"{package}.{name}")
             said = thing if callable(thing) or isinstance(thing, type(module)) else module
             where = cited(said.__doc__) | {p for p in order if name in explains[p]}
             if not where & so_far:
