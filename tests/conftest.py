@@ -1,9 +1,11 @@
-"""Settings that every test shares: the same examples on every machine, and no display."""
+"""Settings that every test shares: the same examples on every machine, no display, one thread."""
 
 import os
 import sys
 
 os.environ.setdefault("MPLBACKEND", "agg")
+for name in ("OMP", "OPENBLAS", "MKL"):  # the workers fill the cores
+    os.environ.setdefault(f"{name}_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
