@@ -1,7 +1,7 @@
 """What the page for teachers takes from the chapters, so that nothing of it is written twice.
 
 What a chapter's reader can do afterwards is its own list. What it needs are the references of its
-line "You need". Whether an exercise suits a blackboard it says in its first words. Who needs whom
+paragraph "You need". Whether an exercise suits a blackboard it says in its first words. Who needs whom
 is drawn as a map; only the places of the map's boxes are given by hand, and checked.
 """
 
@@ -47,8 +47,8 @@ class Chapter(NamedTuple):
 
     @property
     def needs(self):
-        """The labels to which its line "You need" refers."""
-        found = re.search(r"^You need:? (?!not )(.+)$", self.source, re.M)
+        """The labels to which its paragraph "You need" refers."""
+        found = re.search(r"^You need:? (?!not )(.+?)^$", self.source, re.M | re.S)
         return re.findall(r"\{(?:num)?ref\}`(?:[^`<]*<)?([\w-]+)>?`", found[1]) if found else []
 
     @property
