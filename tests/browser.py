@@ -414,6 +414,8 @@ def test_a_table_that_a_phone_would_tear_is_seen():
     assert not torn(f"gain{'1.00':>20}{'2.00':>20}\n" * 2)
 
 
+# How wide a figure was drawn: with letters of 14 px, of which 8 are left on a phone if it is 650.
+DRAWN = "images => images.map((image) => image.naturalWidth)"
 BREADTHS = "figures => figures.map((figure) => figure.getBoundingClientRect().width)"
 
 
@@ -430,6 +432,7 @@ def test_page_fits_a_phone_and_a_desk(visit, name):
     phone = page.evaluate(WIDTHS)
     figures = page.eval_on_selector_all(".bd-article figure:has(img)", BREADTHS)
     assert all(breadth >= 380 for breadth in figures if breadth)  # that of a folded one is 0
+    assert all(width <= 650 for width in page.eval_on_selector_all(".bd-article figure img", DRAWN))
     said_of(name).parent.mkdir(exist_ok=True)
     said_of(name).write_text(json.dumps({key: phone[key] for key in ("formulas", "scrolls")}))
     for width in (360, 768, 1400):

@@ -44,7 +44,7 @@ def checkup_figure(found):
 
 def _drawn(found):
     panels = 1 if found.shares is None else 2
-    figure, axes = plt.subplots(1, panels, figsize=(3.8 * panels + 0.6, 3.4), squeeze=False)
+    figure, axes = plt.subplots(1, panels, figsize=(3 * panels + 0.6, 3.4), squeeze=False)
     ax, color = axes[0, 0], COLORS.get(found.cell, COLORS["rnn"])
     lags, lines = np.arange(len(found.norms)), {}
     some = np.where(found.norms > 0, found.norms, np.nan)  # a logarithmic axis has no 0
@@ -55,7 +55,7 @@ def _drawn(found):
     if np.isfinite(rate):
         predicted(ax, lags, np.exp(rate * lags))
         lines[f"largest exponent, {rate:+.3f} a step"] = ax.lines[-1]
-    level(ax, 1e-3, "a thousandth", at=0.7)
+    level(ax, 1e-3, "a thousandth", at=0.5)
     ax.set(yscale="log", xlabel="lag", ylabel="norm of the Jacobians' product")
     ax.legend(lines.values(), lines, loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=9)
     if found.shares is not None:
@@ -63,6 +63,6 @@ def _drawn(found):
         shares = np.where(found.shares > 0, found.shares, np.nan)
         measured(ax, np.arange(len(shares)), shares, color=color)
         if found.noise:
-            level(ax, found.noise, "noise of this batch", at=0.5)
+            level(ax, found.noise, "noise of this batch", at=0.4)
         ax.set(yscale="log", xlabel="lag, and beyond", ylabel="share of W's gradient")
     return figure
