@@ -1,8 +1,8 @@
 """What the page for teachers takes from the chapters, so that nothing of it is written twice.
 
 What a chapter's reader can do afterwards is its own list. What it needs are the references of its
-paragraph "You need". Whether an exercise suits a blackboard it says in its first words. Who needs whom
-is drawn as a map; only the places of the map's boxes are given by hand, and checked.
+paragraph "You need". Whether an exercise suits a blackboard it says in its first words. Who needs
+whom is drawn as a map; only the places of the map's boxes are given by hand, and checked.
 """
 
 import os
