@@ -269,14 +269,13 @@ def test_page_is_whole_and_legible(page, scheme):
     assert not broken
 
 
-def axe(page, only, rules=None):
+CONTRAST = {"type": "rule", "values": ["color-contrast"]}
+
+
+def axe(page, only, **options):
     """What axe finds on a page by some of its rules."""
-    options = {"runOnly": only, "rules": rules or {}}
-    return (
-        Axe()
-        .run(page, options=options | {"preload": False, "resultTypes": ["violations"]})
-        .response
-    )
+    options |= {"runOnly": only, "preload": False, "resultTypes": ["violations"]}
+    return Axe().run(page, options=options).response
 
 
 def test_a_faint_text_among_its_like_is_seen(visit):
@@ -284,7 +283,7 @@ def test_a_faint_text_among_its_like_is_seen(visit):
     page.locator(".bd-article p").last.evaluate("text => (text.style.color = '#bbb')")
     page.evaluate(ALIKE)
     hidden = "document.querySelectorAll('.bd-article [data-alike]').length"
-    (rule,) = axe(page, {"type": "rule", "values": ["color-contrast"]})["violations"]
+    (rule,) = axe(page, CONTRAST)["violations"]
     colours = {check["data"]["fgColor"] for node in rule["nodes"] for check in node["any"]}
     assert page.evaluate(hidden) > 500 and colours == {"#bbbbbb"}
 
@@ -298,9 +297,9 @@ def test_page_keeps_the_accessibility_guidelines(page, scheme):
     page.evaluate(TAKE_OUT)
     results = []
     if scheme == "light":  # what differs in the dark is contrast
-        results.append(axe(page, WCAG, {"color-contrast": {"enabled": False}}))
+        results.append(axe(page, WCAG, rules={"color-contrast": {"enabled": False}}))
     page.evaluate(ALIKE)
-    results.append(axe(page, {"type": "rule", "values": ["color-contrast"]}))
+    results.append(axe(page, CONTRAST))
     page.evaluate("document.getElementById('alike').remove()")
     page.evaluate("window.formulas.reverse().forEach(([f, p, next]) => p.insertBefore(f, next))")
     found = {

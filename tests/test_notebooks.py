@@ -393,7 +393,6 @@ def test_downloaded_chapters_run_in_an_empty_folder_and_a_fresh_environment(tmp_
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "MPLBACKEND")}
     clean |= {"JUPYTER_PATH": str(tmp_path / "jupyter"), "IPYTHONDIR": str(tmp_path / "ipython")}
     clean |= {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}  # nothing is downloaded
-    clean |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # other tests run beside it
     script = "from nbclient.cli import main; main()"
     execute = [sys.executable, "-c", script, "--kernel_name=fresh", "--timeout=900", "--inplace"]
     for name in TAKEN:
