@@ -79,12 +79,13 @@ def prepare(root):
         os.environ.setdefault(f"MALLOC_{name}_", str(2**26))
 
     # A long training amplifies the rounding of sums, which OpenBLAS orders as the processor likes
-    # it best. One order for all that have AVX2 gives their readers the same numbers. It takes a
-    # sixth longer with AVX-512; `make roundings` builds the book with others.
+    # it best. One order for all that have AVX2 gives most readers the same numbers. It takes a
+    # sixth longer with AVX-512. (There NumPy's own functions round otherwise, too; a build without
+    # them takes three quarters longer, so they stay.) `make roundings` builds the book with others.
     processor = Path("/proc/cpuinfo")
     if processor.exists() and "avx2" in processor.read_text():
         os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
-    order = os.environ.get("OPENBLAS_CORETYPE", "")
+    order = [os.environ.get(name, "") for name in ("OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES")]
 
     # The cache compares cells, and cells alone: without this digest an edited package, data file
     # or lock would leave the old numbers in the book.
@@ -92,7 +93,7 @@ def prepare(root):
     results = ("bench/results/*.json", "experiments/results/*.jsonl", "tests/data/*")
     for pattern in ("rnn_src/**/*.py", "experiments/*.py", *results, "book/_kernel/*"):
         inputs += sorted(root.glob(pattern))
-    digest = hashlib.sha256(sys.version.encode() + order.encode())
+    digest = hashlib.sha256(sys.version.encode() + repr(order).encode())
     for path in inputs:
         digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
     be_patient()
