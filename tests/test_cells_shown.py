@@ -1,5 +1,6 @@
 """How the book shows its cells and the numbers that they hand to the text."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -85,6 +86,8 @@ mystnb:
 ```
 
 It is {glue:text}`tiny:.0e`, below {glue:text}`below:.2f`.
+
+Of all states ($h_t$), *the* $k$-th, if $k > 1$. And $h$ and $W h$
 """
 
 
@@ -102,6 +105,12 @@ def test_a_page_shows_both(tmp_path):
     assert page.count('class="cell_output wide') == 1
     assert r"\(7 \times 10^{-9}\)" in page and "−0.12</span>" in page
     assert "7.2e-09 -0.12" in page  # what is printed is Python's
+    kept = [r"(\(h_t\)),", r"\(k\)-th", r"\(k &gt; 1\)."]  # no line ends within these
+    found = re.findall(r'<span class="together">(.*?)</span>(\S*)</span>', page)
+    assert [re.sub("<.+?>", "", "".join(parts)) for parts in found] == [
+        r"\(7 \times 10^{-9}\),",
+        *kept,
+    ]
     notebook = (root / "_build/html/_sources/book/chapter.ipynb").read_text(encoding="utf-8")
     assert r"It is $7 \\times 10^{-9}$, below " in notebook
     # On paper the folded code is left out, and the numbers are set in the same way.

@@ -1,7 +1,8 @@
-r"""Numbers that a cell hands to the text look as they do on paper.
+r"""Numbers and formulas in the text look as they do on paper.
 
 Python writes 7e-09, -0.12 and 0e+00; a text has $7 \times 10^{-9}$, a minus sign and 0. What cells
-print is left as Python writes it.
+print is left as Python writes it. And a browser, which may break a line on either side of a formula,
+is told to keep the full stop, the bracket or the ending that belongs to it on the same line.
 """
 
 import re
@@ -9,6 +10,7 @@ from decimal import Decimal
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 NUMBER = re.compile(r"(?P<digits>[+-]?\d[\d,]*(\.\d+)?)(e(?P<power>[+-]\d+))?(?P<unit>%?)")
 
@@ -41,6 +43,38 @@ class Numbers(SphinxTransform):
                 place += parts
 
 
+OPENS = re.compile(r"[(\[\u201c\u2018]+$")
+CLOSES = re.compile(r"[.,;:!?)\]\u201d\u2019]+|-\w{1,6}")
+
+
+class Together(SphinxPostTransform):
+    """Put a formula, and what stands at it without a space, into one span that has no line break."""
+
+    default_priority = 950
+    formats = ("html",)
+
+    def run(self):
+        for formula in list(self.document.findall(nodes.math)):
+            while isinstance(formula.parent, nodes.inline) and len(formula.parent) == 1:
+                formula = formula.parent  # what was pasted
+            parent, at = formula.parent, formula.parent.index(formula)
+            before, after = parent[at - 1] if at else None, (*parent[at + 1 : at + 2], None)[0]
+            opens = OPENS.search(before) if isinstance(before, nodes.Text) else None
+            closes = CLOSES.match(after) if isinstance(after, nodes.Text) else None
+            if not opens and not closes:
+                continue
+            span = nodes.inline("", "", classes=["together"])
+            parent[at] = span
+            if opens:
+                parent.replace(before, nodes.Text(before[: opens.start()]))
+                span += nodes.Text(opens[0])
+            span += formula
+            if closes:
+                parent.replace(after, nodes.Text(after[closes.end() :]))
+                span += nodes.Text(closes[0])
+
+
 def setup(app):
     app.add_transform(Numbers)
+    app.add_post_transform(Together)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
