@@ -30,7 +30,7 @@ def forget_half_life(bias):
 
     Notes
     -----
-    :eq:`eq-vanishing-half-life` in :ref:`ch-vanishing` (Gers, Schmidhuber and Cummins 2000, on the
+    :eq:`eq-vanishing-half-life` in :ref:`ch-half-lives` (Gers, Schmidhuber and Cummins 2000, on the
     gate's bias). It speaks of the direct path through the cell state alone.
 
     Examples
@@ -67,7 +67,7 @@ def chrono_decay(t_max, k):
 
     Notes
     -----
-    :eq:`eq-vanishing-chrono` in :ref:`ch-vanishing` (Tallec and Ollivier 2018): the mean over T
+    :eq:`eq-vanishing-chrono` in :ref:`ch-half-lives` (Tallec and Ollivier 2018): the mean over T
     from 2 to t_max of (1 - 1/T)^k, by Gauss-Legendre quadrature in ln T.
 
     Examples

@@ -30,7 +30,7 @@ def latch_threshold(w):
 
     Notes
     -----
-    :eq:`eq-vanishing-latch` in :ref:`ch-vanishing` (Bengio, Simard and Frasconi 1994). At a
+    :eq:`eq-vanishing-latch` in :ref:`ch-half-lives` (Bengio, Simard and Frasconi 1994). At a
     constant input of -x* a stable and an unstable rest meet, where w (1 - h^2) = 1.
 
     Examples
@@ -147,7 +147,7 @@ def rests(step, low, high):
     -----
     For a map that rises, as those of one unit with a positive weight do: a rest is stable if the
     curve crosses the diagonal downwards, because its slope there is below 1
-    (:ref:`ch-vanishing`, :ref:`ch-exploding`).
+    (:ref:`ch-half-lives`, :ref:`ch-exploding`).
 
     Examples
     --------

@@ -15,7 +15,7 @@ from rnn_src.scan import jacobians
 PAGES = {
     "forgets": ("vanishing", "How fast"),
     "explodes": ("chaos", "The exponent, measured"),
-    "closed gates": ("vanishing", "Half-lives"),
+    "closed gates": ("half-lives", "The half-life of a gate"),
     "transposed": ("bring", "Load it"),
     "padding": ("sequences", "Padding and masks done right"),
     "diluted": ("sequences", "Padding and masks done right"),
