@@ -1,7 +1,7 @@
 r"""Numbers and formulas in the text look as they do on paper.
 
 Python writes 7e-09, -0.12 and 0e+00; a text has $7 \times 10^{-9}$, a minus sign and 0. What cells
-print is left as Python writes it. And a browser, which may break a line on either side of a formula,
+print is left as Python writes it. And a browser, which may end a line on either side of a formula,
 is told to keep the full stop, the bracket or the ending that belongs to it on the same line.
 """
 
@@ -48,7 +48,7 @@ CLOSES = re.compile(r"[.,;:!?)\]\u201d\u2019]+|-\w{1,6}")
 
 
 class Together(SphinxPostTransform):
-    """Put a formula, and what stands at it without a space, into one span that has no line break."""
+    """Put a formula, and what stands at it without a space, into one span: no line ends in it."""
 
     default_priority = 950
     formats = ("html",)
