@@ -425,7 +425,7 @@ def _read_weights(found, median, peak, rate):
             "transient",
             f"The spectral radius of W is {radius:.2f}, and yet a gradient grows "
             f"{median[peak]:.1f} times over {peak} steps: W is far from normal.",
-            "ch-jacobians",
+            "ch-transients",
         )
 
 

@@ -161,7 +161,7 @@ CAPTION = f"<figcaption>\n<p>{NUMBER}{WORDS}{LINK}</p>\n</figcaption>"
 HIGHLIGHT = '<div class="highlight"><pre><span></span>{}\n</pre></div>\n</div>'
 SITE = f"""
 <h1>Title of a PDF</h1>
-<h1><span class="section-number">6. </span>Jacobians{LINK}</h1>
+<h1><span class="section-number">6. </span>Transients{LINK}</h1>
 <figure class="align-default" id="fig-line">
 <img alt="A line &lt; falls." src="../_images/line.svg" width="96" height="48" />
 {CAPTION.format("Fig. 6.1 ", 'It falls as <span class="math">DECAY</span>.')}
@@ -197,46 +197,46 @@ def site(tmp_path):
     (tmp_path / "html/_images").mkdir()
     (tmp_path / "html/_images/line.svg").write_text(DRAWING.format('width="72pt" height="36pt" '))
     page = SITE.replace("DRAWN", DRAWING.format('role="img" ')).replace("DECAY", r"\(e^{-x}\)")
-    (tmp_path / "html/book/jacobians.html").write_text(page)
+    (tmp_path / "html/book/transients.html").write_text(page)
     (tmp_path / "jupyter_execute/book").mkdir(parents=True)
     glued = '{"n": {"data": {"text/plain": "2.5"}}, "fig": {"data": {}}}'
-    (tmp_path / "jupyter_execute/book/jacobians.glue.json").write_text(glued)
+    (tmp_path / "jupyter_execute/book/transients.glue.json").write_text(glued)
     return tmp_path / "html"
 
 
 def test_pieces_of_the_book_are_found(site):
     book = pages.Book(site)
-    line, moving = book.figures("jacobians").values()
-    assert book.title("jacobians") == "6. Jacobians"
+    line, moving = book.figures("transients").values()
+    assert book.title("transients") == "6. Transients"
     assert line[:5] == (
         "fig-line",
-        "jacobians",
+        "transients",
         "Fig. 6.1",
         "It falls as $e^{-x}$.",
         "A line < falls.",
     )
     assert moving.number == "Fig. 6.2" and moving.alt.startswith("With the coupling at 5")
     assert moving.svg.startswith("<?xml") and '<svg width="72pt" height="36pt" ' in moving.svg
-    assert book.equation("jacobians", "eq-a") == ("(6.1)", "\\[a < b\\]")
-    code, printed = book.cell("jacobians", "n = 1")
+    assert book.equation("transients", "eq-a") == ("(6.1)", "\\[a < b\\]")
+    code, printed = book.cell("transients", "n = 1")
     assert pages.text_of(code) == "n = 1" and pages.text_of(printed) == "one"
-    assert [*map(pages.text_of, book.question("jacobians", "Why"))] == ["Why?", "Because."]
-    assert book.exercise("ex-a") == "6.1" and book.said("jacobians", "n") == 2.5
+    assert [*map(pages.text_of, book.question("transients", "Why"))] == ["Why?", "Because."]
+    assert book.exercise("ex-a") == "6.1" and book.said("transients", "n") == 2.5
 
 
 @pytest.mark.parametrize(
     ("ask", "sentence"),
     [
-        (lambda book: book.figure("jacobians", "fig-b"), "jacobians has no figure fig-b"),
+        (lambda book: book.figure("transients", "fig-b"), "transients has no figure fig-b"),
         (lambda book: book.figure("gru", "fig-line"), "the book has no page gru"),
         (
-            lambda book: book.equation("jacobians", "eq-b"),
-            "jacobians has 0 times the equation eq-b",
+            lambda book: book.equation("transients", "eq-b"),
+            "transients has 0 times the equation eq-b",
         ),
-        (lambda book: book.cell("jacobians", "m = 1"), "jacobians has 0 cells with 'm = 1'"),
-        (lambda book: book.question("jacobians", "How"), "jacobians has 0 questions with 'How'"),
+        (lambda book: book.cell("transients", "m = 1"), "transients has 0 cells with 'm = 1'"),
+        (lambda book: book.question("transients", "How"), "transients has 0 questions with 'How'"),
         (lambda book: book.exercise("ex-b"), "the book has 0 exercises ex-b"),
-        (lambda book: book.said("jacobians", "fig"), "jacobians quotes no number fig"),
+        (lambda book: book.said("transients", "fig"), "transients quotes no number fig"),
         (lambda book: pages.Book(book.built / "book"), "there is no book in "),
     ],
 )

@@ -43,7 +43,7 @@ def explorable(name, figure, label, values, frame, start=0):
 
     Notes
     -----
-    Used in :ref:`ch-jacobians`.
+    Used in :ref:`ch-transients`.
 
     Examples
     --------

@@ -72,7 +72,7 @@ def kreiss_constant(W):
     Notes
     -----
     K <= max over k of norm(W^k) <= e n K (Kreiss 1962; Spijker 1991 for the factor e n), see
-    :ref:`ch-jacobians`. For a normal matrix of spectral radius up to 1 it is 1. Otherwise the
+    :ref:`ch-transients`. For a normal matrix of spectral radius up to 1 it is 1. Otherwise the
     supremum is looked for on a grid of radii and angles, which holds the angle of each eigenvalue,
     and the three best places are refined by a shrinking search. The value is that of a point, so it
     never is above the true one; a peak narrower than the grid could be missed.
@@ -143,7 +143,7 @@ def transient_norm(g, k):
 
     Notes
     -----
-    :eq:`eq-jacobians-transient` in :ref:`ch-jacobians`: (k+1)^(k+1)/k^k is the right end of the
+    :eq:`eq-jacobians-transient` in :ref:`ch-transients`: (k+1)^(k+1)/k^k is the right end of the
     Fuss-Catalan law, which the squared singular values of W^k follow (Alexeev, Gotze and Tikhomirov
     2010). A law of all does not exclude single values beyond its end: that the norm goes to the end
     is measured in the chapter, not proved. About g^k sqrt(e (k + 1/2)); for k = 1 it is 2 g.
@@ -182,7 +182,7 @@ def fresh_gaussian_exponent(n, sigma):
 
     Notes
     -----
-    :eq:`eq-jacobians-fresh` in :ref:`ch-jacobians` (Newman 1986): each step multiplies the squared
+    :eq:`eq-jacobians-fresh` in :ref:`ch-transients` (Newman 1986): each step multiplies the squared
     length by sigma^2 times a chi-square variable of n degrees. psi is the digamma function, a
     finite sum at halves of whole numbers.
 
