@@ -50,11 +50,11 @@ class Question(NamedTuple):
     given: dict  # the numbers again, for whoever wants to compute the answers in another way
 
 
-def question(chapter, title, points):
-    """Enter a question, a function of a generator, into the list."""
+def question(page, title, points):
+    """Enter a question on a page of the book, a function of a generator, into the list."""
 
     def enter(function):
-        QUESTIONS.append((function, chapter, title, points))
+        QUESTIONS.append((function, page, title, points))
         return function
 
     return enter
@@ -84,7 +84,7 @@ class Draw:
 # --- Part I. Recurrence ----------------------------------------------------------------------
 
 
-@question(1, "What a window can reach", 5)
+@question("memory", "What a window can reach", 5)
 def window(rng):
     longest, size, answers = (rng.integer(*r) for r in ((20, 60), (5, 19), (3, 9)))
     text = rf"""
@@ -108,7 +108,7 @@ def window(rng):
     )
 
 
-@question(2, "Two steps by hand", 5)
+@question("cell", "Two steps by hand", 5)
 def two_steps(rng):
     w11, w12, w21, w22 = (rng.pick(-1.5, 1.5, 0.1) for _ in range(4))
     u, b = (rng.pick(0.2, 1.2, 0.1) for _ in range(2))
@@ -134,32 +134,7 @@ def two_steps(rng):
     )
 
 
-@question(3, "A loss with padding in it", 5)
-def padding(rng):
-    T = rng.integer(12, 24)
-    lengths = [T, *sorted((rng.integer(3, T - 1) for _ in range(4)), reverse=True)]
-    loss = rng.pick(0.4, 1.4, 0.01)
-    real = sum(lengths)
-    text = rf"""
-        Five sequences of {", ".join(map(str, lengths))} steps are padded to {T}. A program sets
-        the loss of padded steps to 0 and takes the mean over the whole array, {loss:.2f} nats.
-        (a) What is the mean over the real steps? (b) By which factor does the program multiply
-        the gradient? (c) The same network is then tested on sequences that all have the same
-        length. Will the reported loss rise or fall, if the network is as good on each step as
-        before? Why?
-        """
-    return Question(
-        text,
-        {"a": loss * 5 * T / real, "b": real / (5 * T), "c": "rise"},
-        r"""
-        Two points each for (a) and (b), one for (c): the sum is right, the divisor is not, and
-        where nothing is padded it is right again.
-        """,
-        dict(T=T, lengths=lengths, loss=loss),
-    )
-
-
-@question(3, "Surprise", 5)
+@question("letters", "Surprise", 5)
 def surprise(rng):
     symbols = rng.integer(8, 39)
     high, share = rng.pick(0.5, 0.9, 0.01), rng.pick(0.3, 0.9, 0.01)
@@ -185,7 +160,32 @@ def surprise(rng):
 # --- Part II. Gradients through time ---------------------------------------------------------
 
 
-@question(4, "Backwards by hand", 6)
+@question("sequences", "A loss with padding in it", 5)
+def padding(rng):
+    T = rng.integer(12, 24)
+    lengths = [T, *sorted((rng.integer(3, T - 1) for _ in range(4)), reverse=True)]
+    loss = rng.pick(0.4, 1.4, 0.01)
+    real = sum(lengths)
+    text = rf"""
+        Five sequences of {", ".join(map(str, lengths))} steps are padded to {T}. A program sets
+        the loss of padded steps to 0 and takes the mean over the whole array, {loss:.2f} nats.
+        (a) What is the mean over the real steps? (b) By which factor does the program multiply
+        the gradient? (c) The same network is then tested on sequences that all have the same
+        length. Will the reported loss rise or fall, if the network is as good on each step as
+        before? Why?
+        """
+    return Question(
+        text,
+        {"a": loss * 5 * T / real, "b": real / (5 * T), "c": "rise"},
+        r"""
+        Two points each for (a) and (b), one for (c): the sum is right, the divisor is not, and
+        where nothing is padded it is right again.
+        """,
+        dict(T=T, lengths=lengths, loss=loss),
+    )
+
+
+@question("bptt", "Backwards by hand", 6)
 def by_hand(rng):
     w, x = rng.pick(0.3, 1.4, 0.05), [rng.pick(-2, 2, 0.1) for _ in range(3)]
     y = rng.pick(-1, 1, 0.1)
@@ -215,7 +215,7 @@ def by_hand(rng):
     )
 
 
-@question(4, "The step of a difference", 5)
+@question("bptt", "The step of a difference", 5)
 def difference(rng):
     terms, third = rng.pick(5, 95, 5), rng.pick(0.5, 6, 0.1)
     text = rf"""
@@ -240,7 +240,7 @@ def difference(rng):
     )
 
 
-@question(5, "What a window keeps", 5)
+@question("truncation", "What a window keeps", 5)
 def kept(rng):
     w, T = rng.pick(0.7, 0.98, 0.01), rng.integer(40, 99)
     K, n = rng.integer(5, 19), rng.integer(10, 39)
@@ -263,7 +263,7 @@ def kept(rng):
     )
 
 
-@question(6, "Small eigenvalues, large products", 5)
+@question("jacobians", "Small eigenvalues, large products", 5)
 def hump(rng):
     a, c = rng.pick(0.8, 0.97, 0.01), rng.pick(2, 12, 0.5)
     text = rf"""
@@ -285,27 +285,7 @@ def hump(rng):
     )
 
 
-@question(7, "Half-lives", 5)
-def half_lives(rng):
-    b, steps = rng.pick(0.5, 5, 0.05), rng.integer(15, 249)
-    text = rf"""
-        A forget gate hears only its bias. (a) After how many steps is half of what it kept
-        left, if the bias is {b:g}? (b) Which bias keeps half for {steps} steps? (c) By about
-        how much must the bias grow, if a long half-life is to be doubled?
-        """
-    gate = 0.5 ** (1 / steps)
-    return Question(
-        text,
-        {"a": forget_half_life(b), "b": math.log(gate / (1 - gate)), "c": math.log(2)},
-        r"""
-        Two points each for (a) and (b), one for (c): a long half-life is about $e^b \ln 2$, so the
-        bias is about its logarithm less a constant.
-        """,
-        dict(b=b, steps=steps),
-    )
-
-
-@question(7, "Lost in rounding", 5)
+@question("vanishing", "Lost in rounding", 5)
 def rounding(rng):
     rate = rng.pick(0.6, 0.98, 0.005)
     batch, noise = rng.integer(16, 128), rng.pick(0.5, 3, 0.1)
@@ -330,7 +310,27 @@ def rounding(rng):
     )
 
 
-@question(8, "Before the NaN", 4)
+@question("half-lives", "Half-lives", 5)
+def half_lives(rng):
+    b, steps = rng.pick(0.5, 5, 0.05), rng.integer(15, 249)
+    text = rf"""
+        A forget gate hears only its bias. (a) After how many steps is half of what it kept
+        left, if the bias is {b:g}? (b) Which bias keeps half for {steps} steps? (c) By about
+        how much must the bias grow, if a long half-life is to be doubled?
+        """
+    gate = 0.5 ** (1 / steps)
+    return Question(
+        text,
+        {"a": forget_half_life(b), "b": math.log(gate / (1 - gate)), "c": math.log(2)},
+        r"""
+        Two points each for (a) and (b), one for (c): a long half-life is about $e^b \ln 2$, so the
+        bias is about its logarithm less a constant.
+        """,
+        dict(b=b, steps=steps),
+    )
+
+
+@question("exploding", "Before the NaN", 4)
 def overflow(rng):
     factor, start = rng.pick(1.1, 3, 0.01), rng.pick(0.01, 0.5, 0.01)
     text = rf"""
@@ -356,7 +356,7 @@ def overflow(rng):
     )
 
 
-@question(9, "How far a signal travels", 5)
+@question("signal-propagation", "How far a signal travels", 5)
 def travels(rng):
     sigma, drive = rng.pick(0.6, 0.97, 0.01), rng.pick(0.1, 2, 0.1)
     level = rng.integer(20, 1999)
@@ -381,7 +381,7 @@ def travels(rng):
     )
 
 
-@question(10, "The share of a lag", 5)
+@question("impacts", "The share of a lag", 5)
 def share_of_lag(rng):
     w, T, blame = rng.pick(0.4, 0.95, 0.01), rng.integer(6, 14), rng.pick(1, 20, 0.5)
     factor = rng.integer(4, 29)
@@ -409,7 +409,7 @@ def share_of_lag(rng):
 # --- Part III. Repairs -----------------------------------------------------------------------
 
 
-@question(11, "Two ways to clip", 5)
+@question("clipping", "Two ways to clip", 5)
 def clipping(rng):
     g = [rng.pick(3, 12, 0.1), rng.pick(0.1, 1.5, 0.05), -rng.pick(0.1, 1.5, 0.05)]
     limit = rng.pick(0.5, 2, 0.05)
@@ -431,7 +431,7 @@ def clipping(rng):
     )
 
 
-@question(12, "A step of an LSTM", 6)
+@question("lstm", "A step of an LSTM", 6)
 def lstm_step(rng):
     bi, bf, bg, bo = (rng.pick(*r, 0.1) for r in ((-2, 1), (-1, 3), (-2, 2), (-1, 2)))
     w, h, c = (rng.nonzero(-top, top, 0.1) for top in (1, 0.8, 2))
@@ -459,7 +459,31 @@ def lstm_step(rng):
     )
 
 
-@question(13, "A state that is averaged", 5)
+@question("forget-bias", "The mean of a gate", 4)
+def mean_gate(rng):
+    high, low = rng.pick(0.9, 0.99, 0.005), rng.pick(0.05, 0.6, 0.05)
+    every = rng.integer(3, 11)
+    nth = f"{every}rd" if every == 3 else f"{every}th"
+    text = rf"""
+        A forget gate is {high:g} at all steps but every {nth}, where it is {low:g}. (a)
+        What is the half-life of the direct path, from the mean that is right for a product? (b)
+        Which half-life does the arithmetic mean of the gate give? (c) Is that always at least
+        as long? Why?
+        """
+    log_mean = ((every - 1) * math.log(high) + math.log(low)) / every
+    mean = ((every - 1) * high + low) / every
+    return Question(
+        text,
+        {"a": math.log(0.5) / log_mean, "b": math.log(0.5) / math.log(mean), "c": "yes"},
+        r"""
+        Two points for (a), one each for (b) and (c): a product takes the geometric mean, which
+        is at most the arithmetic one.
+        """,
+        dict(high=high, low=low, every=every),
+    )
+
+
+@question("gru", "A state that is averaged", 5)
 def averaged(rng):
     z, n = rng.pick(0.6, 0.97, 0.01), rng.pick(-0.9, 0.9, 0.1)
     h, k = rng.pick(0.1, 1, 0.05), rng.integer(3, 11)
@@ -488,31 +512,7 @@ def averaged(rng):
     )
 
 
-@question(14, "The mean of a gate", 4)
-def mean_gate(rng):
-    high, low = rng.pick(0.9, 0.99, 0.005), rng.pick(0.05, 0.6, 0.05)
-    every = rng.integer(3, 11)
-    nth = f"{every}rd" if every == 3 else f"{every}th"
-    text = rf"""
-        A forget gate is {high:g} at all steps but every {nth}, where it is {low:g}. (a)
-        What is the half-life of the direct path, from the mean that is right for a product? (b)
-        Which half-life does the arithmetic mean of the gate give? (c) Is that always at least
-        as long? Why?
-        """
-    log_mean = ((every - 1) * math.log(high) + math.log(low)) / every
-    mean = ((every - 1) * high + low) / every
-    return Question(
-        text,
-        {"a": math.log(0.5) / log_mean, "b": math.log(0.5) / math.log(mean), "c": "yes"},
-        r"""
-        Two points for (a), one each for (b) and (c): a product takes the geometric mean, which
-        is at most the arithmetic one.
-        """,
-        dict(high=high, low=low, every=every),
-    )
-
-
-@question(15, "Is it luck?", 5)
+@question("showdown", "Is it luck?", 5)
 def luck(rng):
     runs = rng.integer(5, 8)
     one = rng.integer(runs - 1, runs)
@@ -550,7 +550,7 @@ def tail(runs, least, solved):
 # --- Part IV. After the gates ----------------------------------------------------------------
 
 
-@question(16, "Steps that are composed", 5)
+@question("linear-recurrence", "Steps that are composed", 5)
 def composed(rng):
     a = [rng.nonzero(-0.9, 0.9, 0.1) for _ in range(4)]
     b = [rng.pick(-2, 2, 0.5) for _ in range(4)]
@@ -584,7 +584,7 @@ def composed(rng):
     )
 
 
-@question(17, "Does Newton pay?", 5)
+@question("parallel-time", "Does Newton pay?", 5)
 def newton(rng):
     T, S, K = rng.integer(200, 8999), rng.integer(16, 128), rng.integer(3, 19)
     text = rf"""
@@ -622,12 +622,18 @@ def stretched(secret):
 
 
 def questions(secret):
-    """The twenty questions of a secret: (chapter, title, points, Question) each."""
+    """The twenty questions of a secret: (page, title, points, Question) each."""
     found = []
-    for place, (function, chapter, title, points) in enumerate(QUESTIONS):
+    for place, (function, page, title, points) in enumerate(QUESTIONS):
         drawn = function(Draw(stretched(secret), place))
-        found.append((chapter, title, points, drawn))
+        found.append((page, title, points, drawn))
     return found
+
+
+def title_of(page):
+    """The title of a page. (Its number changes with the edition.)"""
+    text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
+    return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
 
 
 TERMS = """A calculator and one written page are allowed. Give numbers to three digits, and a reason
@@ -639,17 +645,18 @@ def paper(secret, heading):
     asked = questions(secret)
     total = sum(points for _, _, points, _ in asked)
     yield f"# {heading}\n\nTwenty questions, {total} points, three hours. {TERMS}"
-    for number, (chapter, title, points, q) in enumerate(asked, 1):
-        yield f"## {number}. {title}\n\n*Chapter {chapter}, {points} points.*\n\n{flow(q.text)}"
+    for number, (page, title, points, q) in enumerate(asked, 1):
+        head = f"## {number}. {title}\n\nOn *{title_of(page)}*, {points} points."
+        yield f"{head}\n\n{flow(q.text)}"
 
 
 def key(secret, heading):
     """The answers in Markdown, with how to mark them."""
     right = "A number is right within 1%, if nothing else is said. A bare yes or no scores nothing."
     yield f"# {heading}\n\n{right}"
-    for number, (chapter, title, points, q) in enumerate(questions(secret), 1):
+    for number, (page, title, points, q) in enumerate(questions(secret), 1):
         lines = [f"- ({part}) {shown(value)}" for part, value in q.answers.items()]
-        head = f"## {number}. {title}\n\n*Chapter {chapter}, {points} points.*"
+        head = f"## {number}. {title}\n\nOn *{title_of(page)}*, {points} points."
         yield "\n\n".join([head, "\n".join(lines), flow(q.note)])
 
 

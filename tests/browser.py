@@ -76,14 +76,14 @@ def visits(chromium, site):
         page.add_init_script(watch)
         session = context.new_cdp_session(page)
         session.send("Emulation.setCPUThrottlingRate", {"rate": slow})
-        if slow > 1:  # once the text is there and painted, formulas may be drawn at full speed
+        if slow > 1:  # the text is there and painted; formulas are drawn later, and not waited for
             page.goto(site + name, wait_until="domcontentloaded")
             page.wait_for_function("window.seen.lcp > 0")
             session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
             page.wait_for_load_state()
         else:
             page.goto(site + name, wait_until="load")
-        formulas_drawn(page)
+            formulas_drawn(page)
         return page
 
     visit.close = close

@@ -524,13 +524,16 @@ def test_no_exam_has_an_odd_number_in_it():
 
 def test_an_exam_has_twenty_questions_of_known_chapters():
     asked = exam.questions(exam.SAMPLE)
-    chapters = [chapter for chapter, *_ in asked]
+    places = [reading_order().index(page) for page, *_ in asked]
     assert len(asked) == 20 == len({title for _, title, *_ in asked})
-    assert chapters == sorted(chapters) and set(chapters) == set(range(1, 18))
-    assert sum(points for _, _, points, _ in asked) == 100 and len(reading_order()) > 17
+    assert places == sorted(places) and len(set(places)) >= 17
+    assert sum(points for _, _, points, _ in asked) == 100
     paper, key = ("\n".join(write(exam.SAMPLE, "E")) for write in (exam.paper, exam.key))
     for text in (paper, key):
-        assert text.count("*Chapter ") == 20 and text.count("$") % 2 == 0
+        assert (
+            len(re.findall(r"^On \*[A-Z].+\*, \d points\.$", text, re.M)) == 20
+            and text.count("$") % 2 == 0
+        )
         assert not re.search(
             r"nan|inf\b|(?<![.\d])\d{6}|(?<=\s)-\d|\de-", re.sub(r"\$[^$]*\$", "", text)
         )
