@@ -192,7 +192,8 @@ def backward_stack(stack, tapes, doutputs):
     Notes
     -----
     :eq:`eq-bptt-delta` and :eq:`eq-bptt-gradients` layer by layer, from the last one down: the
-    gradients of a layer's inputs are those of the outputs below. Used in :ref:`ch-bring`.
+    gradients of a layer's inputs are those of the outputs below. Used in :ref:`ch-around` and
+    :ref:`ch-mend`.
 
     Examples
     --------

@@ -2,9 +2,10 @@
 
     PYTHONPATH=. python tests/make_trained_network.py
 
-Run by hand, where PyTorch is installed; the page "Bring your own network" and `test_stack.py` read
-the file. The network reads sky sentences of `rnn_src.tasks`, from 6 to 20 words behind the subject,
-and says the place: words into vectors, two layers of an LSTM, a linear readout of the last output.
+Run by hand, where PyTorch is installed; the pages "Bring your own network" and "Mend a network that
+forgets" read the file, and so does `test_stack.py`. The network reads sky sentences of
+`rnn_src.tasks`, from 6 to 20 words behind the subject, and says the place: words into vectors, two
+layers of an LSTM, a linear readout of the last output.
 Batches are padded, packed, and batch first. All is float32.
 
 "weights/" is the state dict; words (B, T), lengths (B,), places (B,) and logits (B, 4) are a batch

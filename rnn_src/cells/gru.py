@@ -32,7 +32,7 @@ class GRUParams(NamedTuple):
 
     Notes
     -----
-    The letters are those of :eq:`eq-gru` in :ref:`ch-bring`; introduced in :ref:`ch-gru`.
+    The letters are those of :eq:`eq-gru` in :ref:`ch-mend`; introduced in :ref:`ch-gru`.
 
     Examples
     --------

@@ -31,7 +31,7 @@ class LSTMParams(NamedTuple):
 
     Notes
     -----
-    The letters are those of :eq:`eq-lstm` in :ref:`ch-bring`; introduced in :ref:`ch-lstm`.
+    The letters are those of :eq:`eq-lstm` in :ref:`ch-mend`; introduced in :ref:`ch-lstm`.
 
     Examples
     --------

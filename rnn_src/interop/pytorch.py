@@ -126,7 +126,7 @@ def to_pytorch(cell, params):
 
     Notes
     -----
-    The reverse of `from_pytorch`; see there and :ref:`ch-bring`. PyTorch wants tensors:
+    The reverse of `from_pytorch`; see there and :ref:`ch-mend`. PyTorch wants tensors:
     ``layer.load_state_dict({k: torch.from_numpy(v) for k, v in to_pytorch(...).items()})``.
 
     Examples
