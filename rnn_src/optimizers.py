@@ -1,7 +1,7 @@
 """Optimizers as pairs of pure functions, and the two ways to clip a gradient.
 
 An optimizer is ``init(params) -> state`` and ``update(grads, state, params) -> (params, state)``.
-Nothing is changed in place. Introduced in :ref:`ch-sequences`.
+Nothing is changed in place. Introduced in :ref:`ch-letters`.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ class Optimizer(NamedTuple):
 
     Notes
     -----
-    See :ref:`ch-sequences`.
+    See :ref:`ch-letters`.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def sgd(learning_rate):
 
     Notes
     -----
-    Robbins and Monro (1951) for noisy gradients; :eq:`eq-sequences-sgd` in :ref:`ch-sequences`.
+    Robbins and Monro (1951) for noisy gradients; :eq:`eq-sequences-sgd` in :ref:`ch-letters`.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def momentum(learning_rate, beta=0.9):
 
     Notes
     -----
-    Polyak (1964); see :ref:`ch-sequences`.
+    Polyak (1964); see :ref:`ch-letters`.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def rmsprop(learning_rate, decay=0.9, epsilon=1e-8):
 
     Notes
     -----
-    Tieleman and Hinton (2012); see :ref:`ch-sequences`.
+    Tieleman and Hinton (2012); see :ref:`ch-letters`.
 
     Examples
     --------
@@ -205,7 +205,7 @@ def adam(learning_rate, beta1=0.9, beta2=0.999, epsilon=1e-8):
 
     Notes
     -----
-    Kingma and Ba (2015), algorithm 1; see :ref:`ch-sequences`.
+    Kingma and Ba (2015), algorithm 1; see :ref:`ch-letters`.
 
     Examples
     --------
@@ -266,7 +266,7 @@ def clip_by_norm(grads, max_norm):
 
     Notes
     -----
-    Pascanu, Mikolov and Bengio (2013), algorithm 1; used in :ref:`ch-sequences`, and on trial in
+    Pascanu, Mikolov and Bengio (2013), algorithm 1; used in :ref:`ch-letters`, and on trial in
     :ref:`ch-clipping`.
 
     Examples
@@ -306,7 +306,7 @@ def clip_by_value(grads, limit):
 
     Notes
     -----
-    Used in :ref:`ch-sequences`, and on trial in :ref:`ch-clipping`.
+    Used in :ref:`ch-letters`, and on trial in :ref:`ch-clipping`.
 
     Examples
     --------

@@ -1,7 +1,7 @@
 """The readout o_t = V h_t + c and the losses, each returning its value and its cotangent.
 
 A cotangent is dL/d(output): what the loss hands to the backward pass. Derived in
-:ref:`ch-sequences`.
+:ref:`ch-letters` and :ref:`ch-sequences`.
 """
 
 from typing import NamedTuple
@@ -165,7 +165,7 @@ def readout_backward(params, h, do):
 
     Notes
     -----
-    dL/dV = sum of do h', dL/dh = V' do: :eq:`eq-sequences-readout-back` in :ref:`ch-sequences`.
+    dL/dV = sum of do h', dL/dh = V' do: :eq:`eq-sequences-readout-back` in :ref:`ch-letters`.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def softmax(o):
     Notes
     -----
     The largest logit is subtracted first, which changes nothing and keeps exp from overflowing; see
-    :ref:`ch-sequences`.
+    :ref:`ch-letters`.
 
     Examples
     --------
@@ -253,7 +253,7 @@ def softmax_cross_entropy(o, targets, mask=None):
 
     Notes
     -----
-    :eq:`eq-sequences-cross-entropy` in :ref:`ch-sequences`.
+    :eq:`eq-sequences-cross-entropy` in :ref:`ch-letters`.
 
     Examples
     --------

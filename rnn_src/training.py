@@ -1,4 +1,4 @@
-"""An experiment is a record; running it gives a history. Introduced in :ref:`ch-sequences`."""
+"""An experiment is a record; running it gives a history. Introduced in :ref:`ch-letters`."""
 
 import functools
 import inspect
@@ -42,7 +42,7 @@ class Model(NamedTuple):
 
     Notes
     -----
-    See :ref:`ch-sequences`.
+    See :ref:`ch-letters`.
 
     Examples
     --------
@@ -108,7 +108,7 @@ class Experiment:
 
     Notes
     -----
-    See :ref:`ch-sequences`.
+    See :ref:`ch-letters`.
 
     Examples
     --------
@@ -203,7 +203,7 @@ class History(NamedTuple):
 
     Notes
     -----
-    See :ref:`ch-sequences`.
+    See :ref:`ch-letters`.
 
     Examples
     --------
@@ -254,7 +254,7 @@ def new_model(experiment):
 
     Notes
     -----
-    See :ref:`ch-sequences`.
+    See :ref:`ch-letters`.
 
     Examples
     --------
@@ -399,7 +399,7 @@ def evaluate(cell, model, batch, loss="cross_entropy"):
 
     Notes
     -----
-    See :ref:`ch-sequences`.
+    See :ref:`ch-letters`.
 
     Examples
     --------
@@ -447,7 +447,7 @@ def run(experiment, progress=False, start=None):
     Notes
     -----
     A run whose numbers are no longer finite stops and says so in `History.diverged`. The loop is
-    printed in :ref:`ch-sequences`.
+    printed in :ref:`ch-letters`.
 
     Examples
     --------

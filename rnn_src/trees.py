@@ -31,7 +31,7 @@ def tree_map(function, *trees):
 
     Notes
     -----
-    It serves the optimizers of :ref:`ch-sequences` and the checks of :ref:`ch-bptt`.
+    It serves the optimizers of :ref:`ch-letters` and the checks of :ref:`ch-bptt`.
 
     Examples
     --------
@@ -119,7 +119,7 @@ def tree_norm(tree):
 
     Notes
     -----
-    It is what :func:`rnn_src.optimizers.clip_by_norm` compares; see :ref:`ch-sequences`.
+    It is what :func:`rnn_src.optimizers.clip_by_norm` compares; see :ref:`ch-letters`.
 
     Examples
     --------

@@ -35,7 +35,7 @@ def text_strip(ax, text, values, columns=48, limit=8.0, bar=""):
 
     Notes
     -----
-    Used in :ref:`ch-sequences`.
+    Used in :ref:`ch-letters`.
 
     Examples
     --------

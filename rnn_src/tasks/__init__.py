@@ -2,7 +2,7 @@
 
 Real input needs no download: the English of the Python manual that every interpreter carries
 (`pydoc_data.topics`) and the handwritten digits inside scikit-learn. Introduced in
-:ref:`ch-memory` and :ref:`ch-sequences`.
+:ref:`ch-memory`, :ref:`ch-letters` and :ref:`ch-sequences`.
 """
 
 from rnn_src.tasks.base import Batch, Task

@@ -84,7 +84,7 @@ def encode(text):
 
     Notes
     -----
-    Used in :ref:`ch-sequences`.
+    Used in :ref:`ch-letters`.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def decode(indices):
 
     Notes
     -----
-    Used in :ref:`ch-sequences`.
+    Used in :ref:`ch-letters`.
 
     Examples
     --------
@@ -202,7 +202,7 @@ def characters(length=50):
 
     Notes
     -----
-    Trained in :ref:`ch-sequences`.
+    Trained in :ref:`ch-letters`.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def words(length=20, vocabulary=200):
 
     Notes
     -----
-    Trained in :ref:`ch-sequences`.
+    Trained in :ref:`ch-letters`.
 
     Examples
     --------
