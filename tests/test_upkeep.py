@@ -2,6 +2,7 @@
 with the reason. The tiny book of test_book.py is built, and `make` is asked what it would do.
 """
 
+import json
 import multiprocessing
 import os
 import re
@@ -73,6 +74,13 @@ def test_damaged_results_are_not_sound(damage, built, tmp_path):
     assert kernels.sound(tmp_path / "kept") and kernels.sound(tmp_path / "nothing")
     DAMAGE[damage](tmp_path / "kept")
     assert not kernels.sound(tmp_path / "kept")
+
+
+def test_a_page_without_a_cell_is_not_damaged(built, tmp_path):
+    shutil.copytree(results(built), tmp_path / "kept")
+    kept = json.loads(notebook(tmp_path / "kept").read_bytes())
+    notebook(tmp_path / "kept").write_text(json.dumps(kept | {"cells": []}))
+    assert kernels.sound(tmp_path / "kept")
 
 
 @pytest.mark.parametrize("damage", ["cut tables", "empty notebook"])
