@@ -27,7 +27,7 @@ def copy_baseline(T):
 
     Notes
     -----
-    Arjovsky, Shah and Bengio (2016); derived in :ref:`ch-sequences`, used in :ref:`ch-impacts`.
+    Arjovsky, Shah and Bengio (2016); derived in :ref:`ch-sequences`, used in :ref:`ch-plateaus`.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def adding_baseline():
 
     Notes
     -----
-    Derived in :ref:`ch-sequences`, used in :ref:`ch-impacts`.
+    Derived in :ref:`ch-sequences`, used in :ref:`ch-plateaus`.
 
     Examples
     --------
