@@ -76,10 +76,14 @@ def visits(chromium, site):
         page.add_init_script(watch)
         session = context.new_cdp_session(page)
         session.send("Emulation.setCPUThrottlingRate", {"rate": slow})
-        if slow > 1:  # the text is there and painted; formulas are drawn later, and not waited for
-            page.goto(site + name, wait_until="domcontentloaded")
-            page.wait_for_function("window.seen.lcp > 0")
+        if slow > 1:  # until all text is there and painted; formulas, which come later, do not come
+            held = []
+            page.route("**/tex-svg-full.js*", lambda script: held.append(script))
+            page.goto(site + name, wait_until="commit")
+            page.wait_for_function("window.seen.lcp > 0 && document.readyState !== 'loading'")
             session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+            for script in held:
+                script.abort()
             page.wait_for_load_state()
         else:
             page.goto(site + name, wait_until="load")
