@@ -631,12 +631,16 @@ def runs(path):
     return path.startswith("_static/live/") or path.endswith(".whl")
 
 
-RUN_BOXES = """async () => {
+BOXES_OF = """() => [...document.querySelectorAll('section.try-it')].map((section) => ({
+  code: section.querySelector('.cell_input pre').innerText,
+  check: section.querySelector('template.try-it-check')?.content.textContent,
+}))"""
+START = """async () => {
   const { live } = document.querySelector('script[data-live]').dataset;
   const base = new URL(live, document.baseURI);
   const { folder } = await (await fetch(new URL('live.json', base))).json();
   const worker = new Worker(new URL(`${folder}/worker.js`, base), { type: 'module' });
-  const run = (message) => new Promise((resolve, reject) => {
+  window.run = (message) => new Promise((resolve, reject) => {
     worker.onerror = (event) => reject(new Error(event.message));
     let printed = '';
     worker.onmessage = ({ data }) => {
@@ -646,19 +650,18 @@ RUN_BOXES = """async () => {
     };
     worker.postMessage({ id: 0, strict: true, fresh: true, dump: true, ...message });
   });
-  const found = [];
-  for (const section of document.querySelectorAll('section.try-it')) {
-    const code = section.querySelector('.cell_input pre').innerText;
-    const check = section.querySelector('template.try-it-check')?.content.textContent;
-    let ended = null; // a neighbour on the machine can only slow it down: the best of three counts
-    for (let k = 0; k < 3 && !(ended?.seconds <= SECONDS); k += 1) {
-      ended = await run({ code, check });
-    }
-    found.push({ code, ...ended });
-  }
-  worker.terminate();
-  return found;
 }"""
+
+
+@pytest.fixture(scope="session")
+def python(chromium, site):
+    """The Python of a page, started once for the boxes of all pages; each box has it to itself."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(site + TRIED)
+    page.evaluate(START)
+    yield lambda box: page.evaluate("box => window.run(box)", box)
+    context.close()
 
 
 def apart(ours, theirs):
@@ -685,12 +688,17 @@ def test_the_boxes_are_run_where_they_must_be():
 
 @needs_runtime
 @pytest.mark.parametrize("name", [*map(together, BOXED)])
-def test_every_box_does_in_its_page_what_it_does_at_build(visit, name):
+def test_every_box_does_in_a_page_what_it_does_at_build(visit, python, name):
     page = visit(name, formulas=False)
-    found = page.evaluate(RUN_BOXES.replace("SECONDS", str(BUDGET["box_s"])))
+    asked = page.evaluate(BOXES_OF)
     boxes = [box for box in BOXES if box.page == Path(name).stem]
-    assert [ended["code"].split() for ended in found] == [box.code.split() for box in boxes]
-    for box, ended in zip(boxes, found):
+    assert [one["code"].split() for one in asked] == [box.code.split() for box in boxes]
+    for box, one in zip(boxes, asked):
+        # A neighbour on the machine can only slow a box down: the best of three counts.
+        for _ in range(3):
+            ended = python(one)
+            if ended["seconds"] <= BUDGET["box_s"]:
+                break
         assert ended["error"] is None, f"box {box.number}: {ended['error']['text']}"
         variables, here = {}, []
         with plt.rc_context():
