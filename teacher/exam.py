@@ -630,10 +630,11 @@ def questions(secret):
     return found
 
 
-def title_of(page):
-    """The title of a page. (Its number changes with the edition.)"""
+def head(number, page, title, points):
+    """The head of a question. It has the title of the page: numbers change with the edition."""
     text = (ROOT / "book" / f"{page}.md").read_text(encoding="utf-8")
-    return re.search(r"^# (.+)$", text, re.MULTILINE)[1]
+    of = re.search(r"^# (.+)$", text, re.MULTILINE)[1]
+    return f"## {number}. {title}\n\nOn *{of}*, {points} points."
 
 
 TERMS = """A calculator and one written page are allowed. Give numbers to three digits, and a reason
@@ -646,8 +647,7 @@ def paper(secret, heading):
     total = sum(points for _, _, points, _ in asked)
     yield f"# {heading}\n\nTwenty questions, {total} points, three hours. {TERMS}"
     for number, (page, title, points, q) in enumerate(asked, 1):
-        head = f"## {number}. {title}\n\nOn *{title_of(page)}*, {points} points."
-        yield f"{head}\n\n{flow(q.text)}"
+        yield f"{head(number, page, title, points)}\n\n{flow(q.text)}"
 
 
 def key(secret, heading):
@@ -656,8 +656,8 @@ def key(secret, heading):
     yield f"# {heading}\n\n{right}"
     for number, (page, title, points, q) in enumerate(questions(secret), 1):
         lines = [f"- ({part}) {shown(value)}" for part, value in q.answers.items()]
-        head = f"## {number}. {title}\n\nOn *{title_of(page)}*, {points} points."
-        yield "\n\n".join([head, "\n".join(lines), flow(q.note)])
+        top = head(number, page, title, points)
+        yield "\n\n".join([top, "\n".join(lines), flow(q.note)])
 
 
 def flow(text):

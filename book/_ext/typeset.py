@@ -58,7 +58,8 @@ class Together(SphinxPostTransform):
             while isinstance(formula.parent, nodes.inline) and len(formula.parent) == 1:
                 formula = formula.parent  # what was pasted
             parent, at = formula.parent, formula.parent.index(formula)
-            before, after = parent[at - 1] if at else None, (*parent[at + 1 : at + 2], None)[0]
+            beside = [None, *parent.children, None]
+            before, after = beside[at], beside[at + 2]
             opens = OPENS.search(before) if isinstance(before, nodes.Text) else None
             closes = CLOSES.match(after) if isinstance(after, nodes.Text) else None
             if not opens and not closes:
