@@ -10,7 +10,6 @@ import gzip
 import json
 import os
 import re
-import time
 import tomllib
 from pathlib import Path
 from urllib.parse import quote, urldefrag, urljoin
@@ -856,6 +855,17 @@ def test_a_reader_without_scripts_loses_nothing(visit):
     assert box.locator("figure img").is_visible() and not box.get_by_role("button").count()
 
 
+# Presses Run and gives the milliseconds until the box, with its output, has been painted.
+PRESS_RUN = """box => new Promise((done) => {
+  const status = box.querySelector("[role=status]");
+  const painted = () => setTimeout(() => done(performance.now() - start));
+  const ended = () => !box.ariaBusy && requestAnimationFrame(painted);
+  new MutationObserver(ended).observe(status, { childList: true, subtree: true });
+  const start = performance.now();
+  [...box.querySelectorAll("button")].find((one) => one.textContent === "Run").click();
+})"""
+
+
 @needs_runtime
 @pytest.mark.alone
 def test_a_first_result_comes_soon_and_on_a_second_page_sooner(chromium, site, tmp_path):
@@ -876,10 +886,9 @@ def test_a_first_result_comes_soon_and_on_a_second_page_sooner(chromium, site, t
             page.goto(site + name)
             boxes = page.locator("section.try-it")
             box = boxes.filter(has=page.locator("figure")).first if name == TRIED else boxes.first
-            start = time.perf_counter()
-            box.get_by_role("button", name="Run", exact=True).click()
-            expect(box.get_by_role("status")).to_contain_text("Done in", timeout=90_000)
-            best[key] = min(best[key], time.perf_counter() - start)
+            # By the clock of the page: who asks from outside hears of it up to a second later.
+            best[key] = min(best[key], box.evaluate(PRESS_RUN) / 1000)
+            expect(box.get_by_role("status")).to_contain_text("Done in")
             page.close()
         context.close()
     sent = {path.partition("?")[0].lstrip("/") for path in site.asked}

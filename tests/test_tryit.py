@@ -4,10 +4,13 @@ tests/browser.py runs every one of them in its page.
 """
 
 import ast
+import functools
+import http.server
 import json
 import re
 import shutil
 import sys
+import threading
 import time
 import warnings
 import zipfile
@@ -259,6 +262,38 @@ def test_a_file_that_is_not_the_pinned_one_is_refused():
     assert live_runtime.checked(b"right", "a.whl", digest) == b"right"
     with pytest.raises(SystemExit, match=r"a\.whl is not the file that was pinned"):
         live_runtime.checked(b"wrong", "a.whl", digest)
+
+
+def test_a_release_is_fetched_file_by_file_and_refused_if_one_differs(tmp_path, monkeypatch):
+    """A release in small: the core and a lock file that names packages, served as they would be."""
+    release = tmp_path / "release"
+    release.mkdir()
+    packages = {}
+    for name, needs in {"numpy": [], "matplotlib": ["cycler"], "cycler": [], "pytz": []}.items():
+        (release / f"{name}.whl").write_bytes(name.encode())
+        packages[name] = {"depends": needs, "file_name": f"{name}.whl"}
+        packages[name]["sha256"] = live_runtime.sha256(name.encode())
+    (release / "pyodide-lock.json").write_text(json.dumps({"packages": packages}))
+    (release / "pyodide.mjs").write_text("// the core")
+    core = ("pyodide.mjs", "pyodide-lock.json")
+    pinned = {name: live_runtime.sha256((release / name).read_bytes()) for name in core}
+    monkeypatch.setattr(live_runtime, "CORE", pinned)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=release)
+    monkeypatch.setattr(handler.func, "log_message", lambda *_: None)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}/"
+        first, second = tmp_path / "first", tmp_path / "second"
+        first.mkdir(), second.mkdir()
+        live_runtime.from_release(first, address)
+        (release / "matplotlib.whl").write_bytes(b"another")
+        with pytest.raises(SystemExit, match=r"matplotlib\.whl is not the file that was pinned"):
+            live_runtime.from_release(second, address)
+        server.shutdown()
+    wanted = {*core, "numpy.whl", "matplotlib.whl", "cycler.whl"}
+    assert {path.name for path in first.iterdir()} == wanted
+    assert all((first / name).read_bytes() for name in wanted)
+    assert not (second / "matplotlib.whl").exists()
 
 
 def test_the_packages_of_a_page_are_numpy_matplotlib_and_what_they_need():

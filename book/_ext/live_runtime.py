@@ -151,6 +151,8 @@ loaded |= {path.replace("/__init__.py", ".py") for path in loaded}
 def bare(source):
     tree = ast.parse(source)
     for node in ast.walk(tree):
+        if getattr(node, "name", "") == "_update_set_signature_and_docstring":
+            node.body = [ast.Pass()]
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if ast.get_docstring(node, clean=False) is not None:
                 node.body[:1] = [] if node.body[1:] else [ast.Pass()]
