@@ -153,6 +153,8 @@ FORMULAS = """() => [...document.querySelectorAll('.bd-article .math')].map((mat
     drawn: !!svg && !svg.querySelector('[data-mml-node=merror]'),
     spoken: !!math.querySelector('mjx-assistive-mml math'),
     source: math.textContent.slice(0, 60), grounds,
+    indices: [...math.querySelectorAll(':is([data-mml-node=msub], [data-mml-node=msup]) > g')].map(
+      (index) => +(index.getAttribute('transform')?.match(/scale\\((.*?)\\)/)?.[1] ?? 0)),
     colour: svg && getComputedStyle(svg).color,
   };
 })"""
@@ -275,6 +277,7 @@ def test_page_is_whole_and_legible(page, scheme):
     for math in formulas:
         assert math["drawn"] and math["spoken"], math["source"]
         assert contrast(math["colour"], math["grounds"]) >= 4.5, math
+        assert all(scale < 0.9 for scale in math["indices"]), math  # smaller than their base
     # The theme lays a light card under figures, which are drawn in dark ink.
     for ground in page.eval_on_selector_all(
         ".bd-article .cell_output img, .bd-article .explorable svg",
