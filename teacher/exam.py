@@ -431,7 +431,7 @@ def clipping(rng):
     )
 
 
-@question("lstm", "A step of an LSTM", 6)
+@question("lstm-tracks", "A step of an LSTM", 6)
 def lstm_step(rng):
     bi, bf, bg, bo = (rng.pick(*r, 0.1) for r in ((-2, 1), (-1, 3), (-2, 2), (-1, 2)))
     w, h, c = (rng.nonzero(-top, top, 0.1) for top in (1, 0.8, 2))
