@@ -1,6 +1,6 @@
 """Is the gradient right? Finite differences, the complex step, and a check that 0/0 cannot fool.
 
-Explained in :ref:`ch-bptt`, with the ways in which a check can lie.
+Explained in :ref:`ch-gradient-check`, with the ways in which a check can lie.
 """
 
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class GradientError(AssertionError):
 
     Notes
     -----
-    See :ref:`ch-bptt`.
+    See :ref:`ch-gradient-check`.
 
     Examples
     --------
@@ -48,7 +48,7 @@ class GradientReport(NamedTuple):
 
     Notes
     -----
-    See :ref:`ch-bptt`.
+    See :ref:`ch-gradient-check`.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def finite_difference(function, variables, direction, step=_STEP):
 
     Notes
     -----
-    :eq:`eq-bptt-central` in :ref:`ch-bptt`.
+    :eq:`eq-bptt-central` in :ref:`ch-gradient-check`.
 
     Examples
     --------
@@ -122,7 +122,7 @@ def complex_step(function, variables, direction, step=1e-30):
 
     Notes
     -----
-    Squire and Trapp (1998); :eq:`eq-bptt-complex-step` in :ref:`ch-bptt`.
+    Squire and Trapp (1998); :eq:`eq-bptt-complex-step` in :ref:`ch-gradient-check`.
 
     Examples
     --------
@@ -191,10 +191,10 @@ def check_gradients(
     Notes
     -----
     The relative error is ``|measured - claimed| / max(|measured|, |claimed|)`` of directional
-    derivatives; see :ref:`ch-bptt`. A loss is rounded to about 1e-16 of the terms that it adds, and
-    a finite difference divides this by its step of 1e-6. So a derivative 1e5 times smaller than the
-    loss is measured to 1e-5 at best, and a right one may fail at 1e-6. The complex step subtracts
-    nothing and has no such error.
+    derivatives; see :ref:`ch-gradient-check`. A loss is rounded to about 1e-16 of the terms that it
+    adds, and a finite difference divides this by its step of 1e-6. So a derivative 1e5 times
+    smaller than the loss is measured to 1e-5 at best, and a right one may fail at 1e-6. The complex
+    step subtracts nothing and has no such error.
 
     Examples
     --------

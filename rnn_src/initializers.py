@@ -177,7 +177,8 @@ def spectral_radius(rng, rows, columns, rho=1.0):
 
     Notes
     -----
-    Used where gradients are checked, in :ref:`ch-bptt`: near rho = 1 the far lags still weigh.
+    Set beside other draws in :ref:`ch-cell`, and used where gradients are checked, in
+    :ref:`ch-gradient-check`: near rho = 1 the far lags still weigh.
 
     Examples
     --------

@@ -31,7 +31,7 @@ def tree_map(function, *trees):
 
     Notes
     -----
-    It serves the optimizers of :ref:`ch-letters` and the checks of :ref:`ch-bptt`.
+    It serves the optimizers of :ref:`ch-letters` and the checks of :ref:`ch-gradient-check`.
 
     Examples
     --------
@@ -82,7 +82,8 @@ def tree_leaves(tree, name=""):
 
     Notes
     -----
-    The names are those that a failed check prints in :ref:`ch-bptt`.
+    The parameters of :ref:`ch-cell` are counted with it. The names are those that a failed check
+    prints in :ref:`ch-gradient-check`.
 
     Examples
     --------

@@ -215,7 +215,7 @@ def by_hand(rng):
     )
 
 
-@question("bptt", "The step of a difference", 5)
+@question("gradient-check", "The step of a difference", 5)
 def difference(rng):
     terms, third = rng.pick(5, 95, 5), rng.pick(0.5, 6, 0.1)
     text = rf"""

@@ -328,6 +328,6 @@ TASKS = (
     Task("backward", "bptt", "The derivation", check_backward),
     Task("loss_and_gradients", "bptt", "Immediate and total", check_loss_gradients),
     Task("truncated", "truncation", "What is cut", check_truncated),
-    Task("slope", "bptt", "Is it right?", check_slope),
-    Task("gradient_check", "bptt", "How a check can lie", check_check),
+    Task("slope", "gradient-check", "A whole network", check_slope),
+    Task("gradient_check", "gradient-check", "How a check can lie", check_check),
 )
