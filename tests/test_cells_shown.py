@@ -88,6 +88,8 @@ mystnb:
 It is {glue:text}`tiny:.0e`, below {glue:text}`below:.2f`.
 
 Of all states ($h_t$), *the* $k$-th, if $k > 1$. And $h$ and $W h$
+
+Then, *say*, $a$, $b$ and $c$; (*or*) ($d$) and ($e$).
 """
 
 
@@ -107,10 +109,13 @@ def test_a_page_shows_both(tmp_path):
     assert "7.2e-09 -0.12" in page  # what is printed is Python's
     kept = [r"(\(h_t\)),", r"\(k\)-th", r"\(k &gt; 1\)."]  # no line ends within these
     found = re.findall(r'<span class="together">(.*?)</span>(\S*)</span>', page)
+    kept += [r"\(a\),", r"\(c\);", r"(\(d\))", r"(\(e\))."]
     assert [re.sub("<.+?>", "", "".join(parts)) for parts in found] == [
         r"\(7 \times 10^{-9}\),",
         *kept,
     ]
+    plain = re.sub("<.+?>", "", page)  # and no mark is lost or doubled
+    assert r"Then, say, \(a\), \(b\) and \(c\); (or) (\(d\)) and (\(e\))." in plain
     notebook = (root / "_build/html/_sources/book/chapter.ipynb").read_text(encoding="utf-8")
     assert r"It is $7 \\times 10^{-9}$, below " in notebook
     # On paper the folded code is left out, and the numbers are set in the same way.

@@ -65,13 +65,13 @@ class Together(SphinxPostTransform):
             if not opens and not closes:
                 continue
             span = nodes.inline("", "", classes=["together"])
-            parent[at] = span
+            parent[at] = span  # by their places, as texts that say the same count as equal
             if opens:
-                parent.replace(before, nodes.Text(before[: opens.start()]))
+                parent[at - 1] = nodes.Text(before[: opens.start()])
                 span += nodes.Text(opens[0])
             span += formula
             if closes:
-                parent.replace(after, nodes.Text(after[closes.end() :]))
+                parent[at + 1] = nodes.Text(after[closes.end() :])
                 span += nodes.Text(closes[0])
 
 
