@@ -77,7 +77,7 @@ again:
 
 # --- Reading and writing ---------------------------------------------------------------------
 
-html live strict: export LIVE := $(LIVE)
+html live strict doctest: export LIVE := $(LIVE)
 html: .venv/ready  ## build the book; only what changed is built again
 	@$(SPHINX) . _build/html
 	@echo "Open $(CURDIR)/_build/html/index.html"
@@ -137,7 +137,7 @@ epub: .venv/ready  ## make the book for e-readers and check it: _build/through-t
 
 # --- Checks ----------------------------------------------------------------------------------
 
-test: lint pytest doctest strict  ## run every check: lint, pytest, doctest, strict, browser
+test: lint pytest strict doctest  ## run every check: lint, pytest, strict, doctest, browser
 	@if [ -n "$(CHROMIUM)" ]; then $(OPEN_PAGES); else \
 	  echo "$(NO_BROWSER) All other checks have passed."; fi
 	@[ -n "$(LIVE)" ] || echo "The boxes to try were not run in their pages: make live-runtime" \
@@ -155,14 +155,14 @@ format: .venv/ready  ## format the code of the package and of the chapters
 pytest: .venv/ready  ## run the tests, and the examples of the package
 	@$(BIN) -m pytest -q -n auto
 
-doctest: .venv/ready  ## run the examples that the pages show
-	@$(SPHINX) -q -b doctest . _build/doctest
-
 # As it would be published, with an address and a repository that nobody has.
-strict: export BOOK_URL = https://example.org/through-time/
-strict: export BOOK_REPOSITORY_URL = https://github.com/example/through-time
+strict doctest: export BOOK_URL = https://example.org/through-time/
+strict doctest: export BOOK_REPOSITORY_URL = https://github.com/example/through-time
 strict: .venv/ready  ## build the book with every warning an error
 	@$(SPHINX) -q $(STRICT) . _build/strict
+
+doctest: .venv/ready  ## run the examples that the pages show
+	@$(SPHINX) -q -b doctest -d _build/strict/.doctrees . _build/doctest  # what was read, if it was
 
 NO_BROWSER := The pages were not opened, for want of Chromium or Chrome: install one \
   (on Debian the package chromium-headless-shell), or name it with CHROMIUM=.
