@@ -36,7 +36,7 @@ def leak_rates(hidden_size):
 
     Notes
     -----
-    Measured in :ref:`ch-without-gates`; the step before gates in :ref:`ch-gru`.
+    Measured in :ref:`ch-starts`; the step before gates in :ref:`ch-gru`.
 
     Examples
     --------
