@@ -3,7 +3,8 @@
 The recurrence and its adjoint; the same for positive numbers by their logarithms; the ring of the
 linear recurrent unit; the minimal gated units; one step of each family that is built on them; and
 Newton's method, which makes of a nonlinear recurrence a few linear ones. Introduced in
-:ref:`ch-linear`, :ref:`ch-counting`, :ref:`ch-parallel` and :ref:`ch-families`.
+:ref:`ch-linear`, :ref:`ch-linear-memory`, :ref:`ch-counting`, :ref:`ch-parallel` and
+:ref:`ch-families`.
 """
 
 from rnn_src.linear.diagonal import (

@@ -33,7 +33,7 @@ class MinimalParams(NamedTuple):
 
     Notes
     -----
-    The letters are those of :eq:`eq-linear-mingru` in :ref:`ch-linear`.
+    The letters are those of :eq:`eq-linear-mingru` in :ref:`ch-linear-memory`.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class MinimalTape(NamedTuple):
 
     Notes
     -----
-    See :ref:`ch-linear`.
+    See :ref:`ch-linear-memory`.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def init_minimal(cell, input_size, hidden_size, rng, keep=0.0):
 
     Notes
     -----
-    See :ref:`ch-linear`.
+    See :ref:`ch-linear-memory`.
 
     Examples
     --------
@@ -155,7 +155,7 @@ def minimal_forward(cell, params, x, h0=None):
 
     Notes
     -----
-    :eq:`eq-linear-mingru` in :ref:`ch-linear`.
+    :eq:`eq-linear-mingru` in :ref:`ch-linear-memory`.
 
     Examples
     --------
@@ -213,7 +213,7 @@ def minimal_backward(cell, params, tape, dstates):
     Notes
     -----
     `rnn_src.linear.adjoint` gives what reaches the factors and the inputs of the recurrence; the
-    rest is elementwise. Derived in :ref:`ch-linear`.
+    rest is elementwise. Derived in :ref:`ch-linear-memory`.
 
     Examples
     --------

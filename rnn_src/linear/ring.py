@@ -21,7 +21,7 @@ class Ring(NamedTuple):
 
     Notes
     -----
-    The parameters of Orvieto et al. (2023); see :ref:`ch-linear`.
+    The parameters of Orvieto et al. (2023); see :ref:`ch-linear-memory`.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def ring_init(hidden_size, rng, r0=0.0, r1=0.99, max_phase=2 * np.pi):
     Notes
     -----
     The squared radius is uniform on [r0^2, r1^2] (Orvieto et al. 2023); see
-    :ref:`ch-linear`.
+    :ref:`ch-linear-memory`.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def ring_eigenvalues(ring):
     Notes
     -----
     With inputs that are independent over time, of mean 0 and mean square 1, lam h + gamma x has a
-    mean square of 1 in the long run. :eq:`eq-linear-ring` in :ref:`ch-linear`.
+    mean square of 1 in the long run. :eq:`eq-linear-ring` in :ref:`ch-linear-memory`.
 
     Examples
     --------

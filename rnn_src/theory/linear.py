@@ -30,7 +30,7 @@ def linear_variance(lam, correlation=0.0):
 
     Notes
     -----
-    :eq:`eq-linear-curse` in :ref:`ch-linear` (Zucchet and Orvieto 2024).
+    :eq:`eq-linear-curse` in :ref:`ch-linear-memory` (Zucchet and Orvieto 2024).
 
     Examples
     --------
@@ -63,7 +63,7 @@ def linear_sensitivity(lam, correlation=0.0):
 
     Notes
     -----
-    :eq:`eq-linear-curse` in :ref:`ch-linear` (Zucchet and Orvieto 2024). With
+    :eq:`eq-linear-curse` in :ref:`ch-linear-memory` (Zucchet and Orvieto 2024). With
     lam = exp(-exp(nu)), the derivative by nu is lam ln(lam) times that by lam.
 
     Examples
@@ -97,7 +97,7 @@ def ring_gain(r0, r1):
 
     Notes
     -----
-    :eq:`eq-linear-gain` in :ref:`ch-linear` (Orvieto et al. 2023).
+    :eq:`eq-linear-gain` in :ref:`ch-linear-memory` (Orvieto et al. 2023).
 
     Examples
     --------
