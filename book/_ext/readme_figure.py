@@ -10,7 +10,7 @@ from pathlib import Path
 BOOK = Path(__file__).parents[1]
 PAGES = BOOK.parent / "_build" / "html" / "book"
 
-page = (PAGES / "memory.html").read_text(encoding="utf-8")
+page = (PAGES / "reach.html").read_text(encoding="utf-8")
 figure = page[page.index('id="fig-memory-distance"') :]
 image = re.search(r'src="([^"]+\.svg)"', figure).group(1)
 shutil.copy(PAGES / image, BOOK / "_static" / "readme-figure.svg")

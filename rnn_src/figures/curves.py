@@ -79,7 +79,7 @@ def predicted(ax, x, y, label="", color=COLORS["theory"], scaled=False, **place)
 
     Notes
     -----
-    Used in :ref:`ch-memory`.
+    Used in :ref:`ch-reach`.
 
     Examples
     --------
