@@ -400,7 +400,7 @@ def loss_surface(cell, params, x, loss, along, across, us, vs, s0=None):
 
     Notes
     -----
-    Drawn in :ref:`ch-exploding`, where the plane is spanned by a weight and a bias. It costs one
+    Drawn in :ref:`ch-walls`, where the plane is spanned by a weight and a bias. It costs one
     forward pass a point.
 
     Examples

@@ -43,7 +43,7 @@ def cobweb(ax, step, starts, steps, rests, low, high, color=COLORS["rnn"], walk=
     -----
     A stable rest is a full dot, an unstable one is open, and where two have just met, the dot is
     full on the side from which states still arrive. Used in :ref:`ch-half-lives` and
-    :ref:`ch-exploding`.
+    :ref:`ch-walls`.
 
     Examples
     --------

@@ -62,7 +62,7 @@ def fold_points(w):
 
     Notes
     -----
-    :eq:`eq-exploding-folds` in :ref:`ch-exploding` (the system of Pascanu, Mikolov and Bengio
+    :eq:`eq-exploding-folds` in :ref:`ch-walls` (the system of Pascanu, Mikolov and Bengio
     2013): at a fold w s (1 - s) = 1 and b = logit(s) - w s.
 
     Examples
@@ -105,7 +105,7 @@ def cliff_gradient(w, steps=50):
 
     Notes
     -----
-    :eq:`eq-exploding-wall` in :ref:`ch-exploding` (the system of Pascanu, Mikolov and Bengio 2013).
+    :eq:`eq-exploding-wall` in :ref:`ch-walls` (the system of Pascanu, Mikolov and Bengio 2013).
 
     Examples
     --------
@@ -147,7 +147,7 @@ def rests(step, low, high):
     -----
     For a map that rises, as those of one unit with a positive weight do: a rest is stable if the
     curve crosses the diagonal downwards, because its slope there is below 1
-    (:ref:`ch-half-lives`, :ref:`ch-exploding`).
+    (:ref:`ch-half-lives`, :ref:`ch-walls`).
 
     Examples
     --------
