@@ -273,7 +273,7 @@ def chrono(params, rng, longest):
 
     Notes
     -----
-    Tallec and Ollivier (2018), section 3; predicted and measured in :ref:`ch-forget-bias`.
+    Tallec and Ollivier (2018), section 3; predicted and measured in :ref:`ch-chrono`.
 
     Examples
     --------
