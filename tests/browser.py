@@ -718,8 +718,8 @@ def test_every_box_does_in_a_page_what_it_does_at_build(visit, python, name):
     boxes = [box for box in BOXES if box.page == Path(name).stem]
     assert [one["code"].split() for one in asked] == [box.code.split() for box in boxes]
     for box, one in zip(boxes, asked):
-        # A neighbour on the machine can only slow a box down: the best of three counts.
-        for _ in range(3):
+        # A neighbour on the machine can only slow a box down: the best of six counts.
+        for _ in range(6):
             ended = python(one)
             if ended["seconds"] <= BUDGET["box_s"]:
                 break
