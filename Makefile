@@ -137,7 +137,7 @@ epub: .venv/ready  ## make the book for e-readers and check it: _build/through-t
 
 # --- Checks ----------------------------------------------------------------------------------
 
-test: lint pytest strict doctest  ## run every check: lint, pytest, strict, doctest, browser
+test: lint pytest doctest  ## run every check: lint, pytest, strict, doctest, browser
 	@if [ -n "$(CHROMIUM)" ]; then $(OPEN_PAGES); else \
 	  echo "$(NO_BROWSER) All other checks have passed."; fi
 	@[ -n "$(LIVE)" ] || echo "The boxes to try were not run in their pages: make live-runtime" \
@@ -161,8 +161,8 @@ strict doctest: export BOOK_REPOSITORY_URL = https://github.com/example/through-
 strict: .venv/ready  ## build the book with every warning an error
 	@$(SPHINX) -q $(STRICT) . _build/strict
 
-doctest: .venv/ready  ## run the examples that the pages show
-	@$(SPHINX) -q -b doctest -d _build/strict/.doctrees . _build/doctest  # what was read, if it was
+doctest: strict  ## run the examples that the pages show
+	@$(SPHINX) -q -b doctest -d _build/strict/.doctrees . _build/doctest  # on what strict has read
 
 NO_BROWSER := The pages were not opened, for want of Chromium or Chrome: install one \
   (on Debian the package chromium-headless-shell), or name it with CHROMIUM=.

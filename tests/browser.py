@@ -113,10 +113,10 @@ def looks():
 
 
 @pytest.fixture(scope="session", params=map(together, PAGES))
-def page(request, visits, looks):
+def page(request, visits):
     """Every page, opened once for all tests that only look at it."""
     page = visits(request.param, watch=SHIFTS, viewport={"width": 1400, "height": 900})
-    page.name, page.looks = request.param, looks
+    page.name = request.param
     page.evaluate(SCROLL)
     page.shift = page.evaluate("window.seen.cls")
     yield page
@@ -316,7 +316,7 @@ def test_a_faint_text_among_its_like_is_seen(visit):
 
 
 @schemes
-def test_page_keeps_the_accessibility_guidelines(page, scheme):
+def test_page_keeps_the_accessibility_guidelines(page, looks, scheme):
     switch(page, scheme)
     page.eval_on_selector_all("details", "all => all.forEach((d) => (d.open = true))")
     # What unfolds fades in; half seen, it has half its contrast.
@@ -325,7 +325,7 @@ def test_page_keeps_the_accessibility_guidelines(page, scheme):
     results = []
     if scheme == "light":  # what differs in the dark is contrast
         results.append(axe(page, WCAG, rules={"color-contrast": {"enabled": False}}))
-    if new := page.evaluate(ALIKE, [*page.looks[scheme]]):
+    if new := page.evaluate(ALIKE, [*looks[scheme]]):
         results.append(axe(page, CONTRAST))
         assert len(results[-1]["passes"]) == 1
     page.evaluate("document.getElementById('alike').remove()")
@@ -338,7 +338,7 @@ def test_page_keeps_the_accessibility_guidelines(page, scheme):
         if rule["id"] not in WAIVED
     }
     assert not found
-    page.looks[scheme].update(new)
+    looks[scheme].update(new)
     assert scheme == "dark" or len(results[0]["passes"]) > 10
 
 

@@ -4,13 +4,10 @@ tests/browser.py runs every one of them in its page.
 """
 
 import ast
-import functools
-import http.server
 import json
 import re
 import shutil
 import sys
-import threading
 import time
 import warnings
 import zipfile
@@ -19,6 +16,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from boxes import BOXES, PAGES, ROOT, boxes_of, kernel, leaks, live_runtime
+from chrome import served
 from test_book import FIGURE, TEXTS, build, cell, tiny_book
 
 ALLOWED = {*sys.stdlib_module_names, "numpy", "matplotlib", "rnn_src"}
@@ -278,18 +276,13 @@ def test_a_release_is_fetched_file_by_file_and_refused_if_one_differs(tmp_path, 
     core = ("pyodide.mjs", "pyodide-lock.json")
     pinned = {name: live_runtime.sha256((release / name).read_bytes()) for name in core}
     monkeypatch.setattr(live_runtime, "CORE", pinned)
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=release)
-    monkeypatch.setattr(handler.func, "log_message", lambda *_: None)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/"
-        first, second = tmp_path / "first", tmp_path / "second"
-        first.mkdir(), second.mkdir()
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir(), second.mkdir()
+    with served(release) as address:
         live_runtime.from_release(first, address)
         (release / "matplotlib.whl").write_bytes(b"another")
         with pytest.raises(SystemExit, match=r"matplotlib\.whl is not the file that was pinned"):
             live_runtime.from_release(second, address)
-        server.shutdown()
     wanted = {*core, "numpy.whl", "matplotlib.whl", "cycler.whl"}
     assert {path.name for path in first.iterdir()} == wanted
     assert all((first / name).read_bytes() for name in wanted)

@@ -10,19 +10,23 @@ const text = async (url, options) => {
   return answer.text();
 };
 
-// A file of the package index of the runtime, checked by the browser against its hash.
-const archive = async ({ file_name, sha256 }) => {
-  const bytes = sha256.match(/../g).map((pair) => String.fromCharCode(parseInt(pair, 16)));
-  const integrity = `sha256-${btoa(bytes.join(""))}`;
-  return (await fetch(folder + file_name, { integrity })).arrayBuffer();
+// The bytes of a wheel, which the browser checks against its hash.
+const bytes = async (url, integrity) => (await fetch(url, { integrity })).arrayBuffer();
+
+const integrity = (sha256) => {
+  const letters = sha256.match(/../g).map((pair) => String.fromCharCode(parseInt(pair, 16)));
+  return `sha256-${btoa(letters.join(""))}`;
 };
 
 const boot = async () => {
   const plan = JSON.parse(await text(`${folder}plan.json`));
-  const wheel = fetch(new URL(plan.wheel, folder), { integrity: plan.integrity });
   const files = Promise.all(["kernel.py", "matplotlibrc"].map((name) => text(folder + name)));
   const lockFileContents = JSON.parse(await text(`${folder}pyodide-lock.json`));
-  const archives = Promise.all(Object.values(lockFileContents.packages).map(archive));
+  const packages = Object.values(lockFileContents.packages);
+  const wheels = Promise.all([
+    ...packages.map(({ file_name, sha256 }) => bytes(folder + file_name, integrity(sha256))),
+    bytes(new URL(plan.wheel, folder), plan.integrity),
+  ]);
   const { loadPyodide } = await import(`${folder}pyodide.mjs`);
   const python = await loadPyodide({
     indexURL: folder,
@@ -34,10 +38,9 @@ const boot = async () => {
   });
   // Unpacked and no more: Pyodide's own loader would compile all 26 libraries, of which a box uses
   // a few, and each is compiled when it is imported.
-  for (const buffer of await archives) python.unpackArchive(buffer, "wheel");
+  for (const wheel of await wheels) python.unpackArchive(wheel, "wheel");
   const [kernel, style] = await files;
   python.FS.writeFile("/reader/matplotlibrc", style);
-  python.unpackArchive(await (await wheel).arrayBuffer(), "wheel");
   python.FS.mkdirTree("/lib/box");
   python.FS.writeFile("/lib/box/kernel.py", kernel);
   python.runPython("import sys; sys.path.append('/lib/box'); import kernel; variables = {}");
